@@ -1,0 +1,19 @@
+# progtc::build: what every target of ours compiles with. Warnings become errors through presets only
+# (CMAKE_COMPILE_WARNING_AS_ERROR), so a newer compiler breaks nobody's build.
+add_library(progtc_build INTERFACE)
+add_library(progtc::build ALIAS progtc_build)
+target_compile_features(progtc_build INTERFACE cxx_std_20)
+target_compile_options(progtc_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wconversion>)
+target_include_directories(progtc_build INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(progtc_build INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY PROGTC_VERSION="${PROJECT_VERSION}")
+if(PROGTC_SANITIZE)
+  target_compile_options(progtc_build INTERFACE -fsanitize=${PROGTC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(progtc_build INTERFACE -fsanitize=${PROGTC_SANITIZE})
+endif()
+
+# progtc::rapidjson: our two settings of RapidJSON, in one place so that no two units disagree.
+# Its 1.1 headers warn under -Wclass-memaccess and friends: SYSTEM.
+add_library(progtc_rapidjson INTERFACE)
+add_library(progtc::rapidjson ALIAS progtc_rapidjson)
+target_include_directories(progtc_rapidjson SYSTEM INTERFACE ${RAPIDJSON_INCLUDE_DIR})
+target_compile_definitions(progtc_rapidjson INTERFACE RAPIDJSON_HAS_STDSTRING=1)
