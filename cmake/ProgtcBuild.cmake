@@ -4,6 +4,8 @@ add_library(progtc_build INTERFACE)
 add_library(progtc::build ALIAS progtc_build)
 target_compile_features(progtc_build INTERFACE cxx_std_20)
 target_compile_options(progtc_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow $<$<COMPILE_LANGUAGE:CXX>:-Wconversion>)
+# GCC 12 mistakes Asio's recycled coroutine frames for a mismatch of new and delete.
+target_compile_options(progtc_build INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-mismatched-new-delete>)
 target_include_directories(progtc_build INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(progtc_build INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY PROGTC_VERSION="${PROJECT_VERSION}")
 if(PROGTC_SANITIZE)
