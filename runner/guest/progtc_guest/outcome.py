@@ -40,6 +40,8 @@ def exit_failure(code, frame_bytes):
 
 
 def _failure(fields, traceback, frame_bytes):
+    fields = {key: replace_surrogates(field) if isinstance(field, str) else field for key, field in fields.items()}
+    traceback = replace_surrogates(traceback)
     for shrink in (1, 16, 256, 0):
         fields["traceback"] = _shorten(traceback, _MAX_TRACEBACK // shrink if shrink else 0)
         fields["message"] = _shorten(fields["message"], _MAX_MESSAGE // shrink if shrink else 0)
@@ -83,7 +85,7 @@ def _finite(value, levels):
 
 def _text(value):
     try:
-        return replace_surrogates(str(value))
+        return str(value)
     except BaseException:
         return f"<unprintable {type(value).__name__} object>"
 

@@ -2,6 +2,7 @@
 import builtins
 import posix
 import sys
+from codecs import lookup
 from io import TextIOWrapper, open as io_open
 
 __builtins__ = __builtins__.copy()
@@ -92,9 +93,9 @@ def _open_streams(env):
     locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "C"
     if not errors:
         errors = "surrogateescape" if locale in _UTF8_EVERYWHERE or env.get("PYTHONUTF8") == "1" else "strict"
-    encoding = encoding or "utf-8"
+    encoding = lookup(encoding).name if encoding else "utf-8"
     is_unbuffered = bool(env.get("PYTHONUNBUFFERED"))
-    sys.stdin = sys.__stdin__ = _stream(0, "<stdin>", "r", encoding, errors, False, False)
+    sys.stdin = sys.__stdin__ = _stream(0, "<stdin>", "r", encoding, errors, is_unbuffered, False)
     sys.stdout = sys.__stdout__ = _stream(1, "<stdout>", "w", encoding, errors, is_unbuffered, False)
     sys.stderr = sys.__stderr__ = _stream(2, "<stderr>", "w", encoding, "backslashreplace", is_unbuffered, True)
 
@@ -102,10 +103,10 @@ def _open_streams(env):
 def _stream(fd, name, mode, encoding, errors, is_unbuffered, is_line_buffered):
     """As the interpreter makes them (create_stdio in pylifecycle.c); None when the descriptor is closed."""
     try:
-        buffer = io_open(fd, mode + "b", 0 if is_unbuffered else -1, closefd=False)
+        buffer = io_open(fd, mode + "b", 0 if is_unbuffered and mode == "w" else -1, closefd=False)
     except OSError:
         return None
-    raw = buffer if is_unbuffered else buffer.raw
+    raw = getattr(buffer, "raw", buffer)
     raw.name = name
     is_line_buffered = not is_unbuffered and (is_line_buffered or raw.isatty())
     stream = TextIOWrapper(buffer, encoding, errors, "\n", is_line_buffered, is_unbuffered)

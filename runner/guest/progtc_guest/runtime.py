@@ -26,17 +26,19 @@ def main(fd):
 
 def _run(job, channel):
     """Returns the exception to leave with, or None."""
-    program = value = None
+    program = value = failure = None
     try:
         process.prepare(job)
         program = execute.Program(job)
         value = program.run(_inject(job, channel, program))
-    except SystemExit as error:
-        return _exit(error, channel)
     except BaseException as error:
-        return _fail(error, program, channel)
-    payload = outcome.success(value, channel.frame_bytes)
-    _finish(channel, payload)
+        failure = error
+    # Handled out here, where no exception is being handled that would become the context of the next one.
+    if isinstance(failure, SystemExit):
+        return _exit(failure, channel)
+    if failure is not None:
+        return _fail(failure, program, channel)
+    _finish(channel, outcome.success(value, channel.frame_bytes))
     return None
 
 
@@ -65,7 +67,7 @@ def _fail(error, program, channel):
         text = tracebacks.format(error, program)
     except BaseException:  # out of memory, or of the user's making
         text = f"{type(error).__name__}\n"
-    _flush(sys.stdout)
+    _flush("stdout")
     exit_error = tracebacks.report(error, text)
     _finish(channel, outcome.failure(error, text, channel.frame_bytes))
     if exit_error is not None:
@@ -78,13 +80,13 @@ def _fail(error, program, channel):
 
 
 def _finish(channel, payload):
-    _flush(sys.stdout)
-    _flush(sys.stderr)
+    _flush("stdout")
+    _flush("stderr")
     channel.send(DONE, payload)
 
 
-def _flush(stream):
+def _flush(name):
     try:
-        stream.flush()
-    except BaseException:  # None, or closed; a broken pipe shows again when the interpreter finalizes
+        getattr(sys, name).flush()
+    except BaseException:  # deleted, None or closed; a broken pipe shows again when the interpreter finalizes
         pass

@@ -33,7 +33,7 @@ def strip(error, program):
 
 def format(error, program):
     """Returns the text that bare Python would print for the stripped `error`."""
-    real_open, real_stderr = io.open, sys.stderr
+    real_open, real_stderr = io.open, getattr(sys, "stderr", None)
     captured = io.StringIO()
     memory = _memory_file(program) if sys.version_info < (3, 13) else None
 
@@ -51,7 +51,10 @@ def format(error, program):
         io.open, sys.stderr = real_open, real_stderr
         if memory is not None:
             posix.close(memory)
-    return captured.getvalue()
+    text = captured.getvalue()
+    if memory is not None and program.filename[:1] == "<" and sys.version_info >= (3, 11):
+        text = _add_source_lines(text, program)
+    return text
 
 
 def report(error, text):
@@ -80,10 +83,9 @@ def report(error, text):
 
 def _write(text):
     try:
-        if sys.stderr is not None:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-    except BaseException:  # a stream of the user's making, or a closed one
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except BaseException:  # None, deleted, a stream of the user's making, or a closed one
         pass
 
 
@@ -115,6 +117,22 @@ def _complete(error, program):
         lines = text_of(program.source).splitlines(True)
         if 0 < error.lineno <= len(lines):
             error.text = lines[error.lineno - 1]
+
+
+def _add_source_lines(text, program):
+    """Python 3.11 and 3.12 look for no source under a name like <string>."""
+    from .importing import text_of
+    source = text_of(program.source).splitlines()
+    start = f'File "{program.filename}", line '
+    lines = []
+    for line in text.splitlines(True):
+        lines.append(line)
+        place = line.lstrip(" |")  # the margin of an exception group
+        number, comma, _ = place[len(start):].partition(", in ")
+        if place.startswith(start) and comma and number.isdigit() and 0 < int(number) <= len(source):
+            margin = line[:len(line) - len(place)]
+            lines.append(f"{margin}  {source[int(number) - 1].strip()}\n")
+    return "".join(lines)
 
 
 def _memory_file(program):
