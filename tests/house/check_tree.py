@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     "examples": set(),
 }
 
-# Code between clone and execve may not allocate: libc and the kernel's headers (*.h), and those of C++ that hold no heap.
+# Code between clone and execve may not allocate: libc and the kernel's headers (*.h), and C++ ones without a heap.
 CHILD_CXX_HEADERS = {
     "algorithm", "array", "bit", "cerrno", "cinttypes", "climits", "concepts", "csignal", "cstddef", "cstdint",
     "cstdlib", "cstring", "initializer_list", "iterator", "limits", "span", "string_view", "type_traits", "utility",

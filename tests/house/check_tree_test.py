@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Each rule of check_tree.py gets a tree that breaks it and one that keeps it: a checker that sees nothing also passes."""
+"""Each rule of check_tree.py gets a tree that breaks it and one that keeps it: a blind checker passes everything."""
 
 import pathlib
 import sys
