@@ -56,7 +56,7 @@ test: build ## Set up, build, and run every test that is not slow
 bench: deps-bench ## Measure progtc-run beside bare python3, bubblewrap and firejail, then the hot pieces
 	@$(MAKE) --no-print-directory build PRESET=release
 	@bench/cold_start.py build/release/bin/progtc-run
-	@build/release/bin/hot_pieces
+	@build/release/bench/hot_pieces --benchmark_min_time=0.2
 
 .PHONY: check
 check: format shell tidy asan tsan slow ## Everything a change must pass: format, lint, sanitizers, slow tests
