@@ -23,8 +23,8 @@ import tempfile
 import time
 
 PYTHON = "/usr/bin/python3"
-# The same few variables for everyone: what a shell exports is not what is measured.
-ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
+# The same few variables for everyone: what a shell exports is not what is measured. main() adds a HOME of its own.
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 EXPECTED = b"hi\n"
 SCRIPTS = {
     "print": "print('hi')\n",
@@ -119,11 +119,12 @@ def main():
     added = {}
     unmeasured = False
     with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder).chmod(0o755)  # a sandbox that runs as somebody else reads the scripts too
+        ENVIRONMENT["HOME"] = folder
         for label, source in SCRIPTS.items():
             script = pathlib.Path(folder, f"{label}.py")
             script.write_text(source)
             script.chmod(0o644)
-            pathlib.Path(folder).chmod(0o755)  # a sandbox that runs as somebody else reads it too
             samples, absent = compare(progtc_run, str(script), options.rounds, null)
             bare = samples.get(BARE)
             for name in commands(progtc_run, ""):
