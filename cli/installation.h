@@ -1,0 +1,10 @@
+#pragma once
+#include <string>
+
+namespace progtc::cli {
+
+// The directory of the guest runtime that belongs to this program: beside it in a build tree, ../lib/progtc/guest when
+// installed. Empty when there is none.
+std::string guest_directory();
+
+}  // namespace progtc::cli
