@@ -34,6 +34,17 @@ Result<policy::Bind> parse_mount(const std::string& option, const std::string& t
   return bind;
 }
 
+// CLI11 2.2 has no way to say what follows the options.
+class RunFormatter : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string) const override {
+    return "Usage: progtc-run [OPTIONS] SCRIPT [ARGS…]\n"
+           "       progtc-run [OPTIONS] -c CODE [ARGS…]\n"
+           "       progtc-run [OPTIONS] -m MODULE [ARGS…]\n"
+           "       progtc-run [OPTIONS] - [ARGS…]   (the script is read from stdin)\n";
+  }
+};
+
 template <typename Number>
 Result<Number> parse_number(const std::string& option, const std::string& text, Number least, Number most) {
   Number number{};
@@ -50,8 +61,7 @@ Result<Number> parse_number(const std::string& option, const std::string& text, 
 
 void define_run_options(CLI::App& app, RunOptions& options) {
   app.description("Runs Python nobody has reviewed in a sandbox on this machine.");
-  app.usage("Usage: progtc-run [OPTIONS] SCRIPT [ARGS…]\n       progtc-run [OPTIONS] -c CODE [ARGS…]\n"
-            "       progtc-run [OPTIONS] -m MODULE [ARGS…]\n       progtc-run [OPTIONS] - [ARGS…]   (the script is read from stdin)");
+  app.formatter(std::make_shared<RunFormatter>());
   app.set_version_flag("--version", PROGTC_VERSION, "Prints the version and stops");
   const auto list = [](CLI::Option* option) { option->allow_extra_args(false)->expected(1)->take_all(); };
   app.add_option("-c", options.code, "Runs CODE")->type_name("CODE")->group("What to run");

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/mount.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -182,7 +181,7 @@ void Sandbox::end() const noexcept {
 
 void Sandbox::kill() const noexcept {
   // ESRCH: it has ended already.
-  if (init) (void)!::pidfd_send_signal(init.get(), SIGKILL, nullptr, 0);
+  if (init) (void)sys::raw_pidfd_send_signal(init.get(), SIGKILL);
 }
 
 Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& executor, const policy::Policy& policy,
@@ -262,7 +261,7 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
 
 Template::~Template() {
   if (pid_ <= 0) return;
-  (void)!::pidfd_send_signal(pidfd_.get(), SIGKILL, nullptr, 0);
+  (void)sys::raw_pidfd_send_signal(pidfd_.get(), SIGKILL);
   while (::waitpid(pid_, nullptr, 0) == -1 && errno == EINTR) {
   }
 }

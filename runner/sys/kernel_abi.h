@@ -15,6 +15,10 @@ inline int raw_openat2(int dir, const char* path, const open_how* how) noexcept 
 inline int raw_pivot_root(const char* new_root, const char* put_old) noexcept {
   return static_cast<int>(::syscall(SYS_pivot_root, new_root, put_old));
 }
+// <sys/pidfd.h> of glibc 2.36 lacks extern "C", so C++ cannot link to its functions.
+inline int raw_pidfd_send_signal(int pidfd, int signal) noexcept {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+}
 inline long raw_clone3(clone_args* args) noexcept { return ::syscall(SYS_clone3, args, sizeof *args); }
 
 }  // namespace progtc::sys
