@@ -1,6 +1,7 @@
 #include "runner/denial_listener.h"
 
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
@@ -9,7 +10,6 @@
 #include <chrono>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "policy/seccomp_program.h"
@@ -44,19 +44,16 @@ void DenialListener::write_down(const seccomp_data& call) {
 }
 
 asio::awaitable<void> DenialListener::listen() {
-  co_await asio::this_coro::throw_if_cancelled(false);
   for (;;) {
     auto [failed] =
         co_await listener_.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
     if (failed) co_return;
     seccomp_notif request{};  // the kernel refuses a buffer that is not zeroed
     if (::ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_RECV, &request) == -1) {
-      // ENOENT: the caller died before we looked, or nobody is left under the filter (then it polls as hung up).
-      if (errno == EINTR) continue;
-      if (errno != ENOENT) co_return;
-      pause_.expires_after(std::chrono::milliseconds(1));
-      auto [stopped] = co_await pause_.async_wait(asio::as_tuple(asio::use_awaitable));
-      if (stopped) co_return;
+      // ENOENT: the caller died before we looked, or nobody is left under the filter: then it polls as hung up.
+      if (errno != EINTR && errno != ENOENT) co_return;
+      pollfd state{listener_.native_handle(), POLLIN, 0};
+      if (::poll(&state, 1, 0) == 1 && (state.revents & POLLHUP)) co_return;
       continue;
     }
     if (learn_) {

@@ -14,7 +14,6 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 
 #include "policy/decode.h"
@@ -304,8 +303,7 @@ class Supervisor {
   }
 
   asio::awaitable<void> feed() {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    if (!request_.in) {
+      if (!request_.in) {
       sandbox_->stdin_pipe.close();
       co_return;
     }
@@ -328,8 +326,7 @@ class Supervisor {
   }
 
   asio::awaitable<void> watch_wall() {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    wall_.expires_after(policy_.limits.wall);
+      wall_.expires_after(policy_.limits.wall);
     auto [cancelled] = co_await wall_.async_wait(use_result);
     if (!cancelled)
       end(OutcomeKind::kTimeout, "wall time reached " + policy::format_duration(policy_.limits.wall) + " (limits.wall)");
@@ -341,8 +338,7 @@ class Supervisor {
 
   // Sleeps as long as the limit cannot be reached: all processors busy from now on.
   asio::awaitable<void> watch_cpu() {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    if (!cgroup_.bounds("cpu")) co_return;  // RLIMIT_CPU is exact for one process
+      if (!cgroup_.bounds("cpu")) co_return;  // RLIMIT_CPU is exact for one process
     for (;;) {
       const auto used = cgroup_.cpu_time();
       if (!used) co_return;
@@ -365,8 +361,7 @@ class Supervisor {
 
   // A kill inside the group ends the run even when its victim was a child of the code's.
   asio::awaitable<void> watch_memory() {
-    co_await asio::this_coro::throw_if_cancelled(false);
-    auto event = cgroup_.oom_event();
+      auto event = cgroup_.oom_event();
     if (!event || !*event) co_return;
     const bool is_v2 = cgroup_.mechanism() == CgroupMechanism::kV2;
     asio::posix::stream_descriptor watched(executor_, event->release());

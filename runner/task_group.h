@@ -8,8 +8,10 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 namespace progtc::runner {
 
@@ -22,7 +24,8 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  // Starts `task`. An exception out of it is a bug and leaves through the executor's run().
+  // Starts `task`. After cancel() its next await throws operation_aborted, which ends it quietly; a cancellation between two
+  // awaits is remembered, so none is lost. Any other exception is a bug and leaves through the executor's run().
   void start(boost::asio::awaitable<void> task) {
     ++running_;
     signals_.emplace_back();
@@ -30,7 +33,11 @@ class TaskGroup {
     auto on_end = [this, own](std::exception_ptr failure) {
       signals_.erase(own);
       if (--running_ == 0) idle_.cancel();
-      if (failure) std::rethrow_exception(failure);
+      try {
+        if (failure) std::rethrow_exception(failure);
+      } catch (const boost::system::system_error& error) {
+        if (error.code() != boost::asio::error::operation_aborted) throw;
+      }
     };
     boost::asio::co_spawn(executor_, std::move(task), boost::asio::bind_cancellation_slot(own->slot(), std::move(on_end)));
   }
