@@ -118,7 +118,9 @@ Result<void> add_absent_calls(const Filter& filter, const Policy& policy, const 
     const bool has_rule = std::any_of(policy.syscalls.rules.begin(), policy.syscalls.rules.end(),
                                       [&](const ArgumentRule& rule) { return rule.call == absent.name; });
     if (is_listed(policy.syscalls.deny, absent.name) || has_rule) continue;
-    if (found != all.end() && found->second.is_unconditional) continue;
+    const Permission needed = absent.fit.count == 0 ? Permission{.is_unconditional = true, .fits = {}}
+                                                    : Permission{.is_unconditional = false, .fits = {absent.fit}};
+    if (found != all.end() && is_covered(needed, found->second)) continue;
     PROGTC_CHECK(add_rule(filter, SCMP_ACT_ERRNO(static_cast<std::uint32_t>(absent.error)), std::string(absent.name), absent.fit));
   }
   return Result<void>{};

@@ -242,6 +242,9 @@ constexpr AbsentCall kAbsentCalls[] = {
     {"landlock_restrict_self", {}, ENOSYS},
     // getaddrinfo asks netlink which address families are configured and takes "both" for an answer otherwise.
     {"socket", fit({0, kInt, AF_NETLINK}), EAFNOSUPPORT},
+    // Exactly how glibc looks for the name service cache daemon before it reads /etc/passwd itself; os.path.expanduser
+    // does it. Python's own sockets are never made with both flags.
+    {"socket", fit({0, kInt, AF_UNIX}, {1, kInt, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK}, {2, kInt, 0}), EAFNOSUPPORT},
 };
 
 constexpr std::string_view kDangerous[] = {

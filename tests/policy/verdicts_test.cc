@@ -30,7 +30,10 @@ std::vector<std::array<std::uint64_t, 6>> samples(std::string_view call) {
   all[1].fill(~0ULL);
   all[2].fill(0x5555'5555'5555'5555);
   for (const AbsentCall& absent : absent_calls()) {
-    if (absent.name == call && absent.fit.count > 0) all[2][absent.fit.checks[0].argument] = absent.fit.checks[0].value;
+    if (absent.name != call) continue;
+    std::array<std::uint64_t, 6> arguments{};
+    for (const ArgumentCheck& check : absent.fit.all()) arguments[check.argument] = check.value;
+    all.push_back(arguments);
   }
   for (const SyscallGroup& group : syscall_groups()) {
     for (const GroupCall& entry : group.calls) {
