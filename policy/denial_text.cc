@@ -33,50 +33,67 @@ struct Constant {
   Constant { static_cast<std::uint64_t>(name), #name }
 
 constexpr Constant kFamilies[] = {
-    PROGTC_CONSTANT(AF_UNSPEC), PROGTC_CONSTANT(AF_UNIX),   PROGTC_CONSTANT(AF_INET),      PROGTC_CONSTANT(AF_INET6),
+    PROGTC_CONSTANT(AF_UNSPEC),  PROGTC_CONSTANT(AF_UNIX),   PROGTC_CONSTANT(AF_INET),      PROGTC_CONSTANT(AF_INET6),
     PROGTC_CONSTANT(AF_NETLINK), PROGTC_CONSTANT(AF_PACKET), PROGTC_CONSTANT(AF_ALG),       PROGTC_CONSTANT(AF_VSOCK),
-    PROGTC_CONSTANT(AF_TIPC),   PROGTC_CONSTANT(AF_CAN),    PROGTC_CONSTANT(AF_BLUETOOTH), PROGTC_CONSTANT(AF_KEY),
-    PROGTC_CONSTANT(AF_RDS),    PROGTC_CONSTANT(AF_XDP),    PROGTC_CONSTANT(AF_QIPCRTR)};
-constexpr Constant kSocketTypes[] = {PROGTC_CONSTANT(SOCK_STREAM), PROGTC_CONSTANT(SOCK_DGRAM), PROGTC_CONSTANT(SOCK_RAW),
-                                     PROGTC_CONSTANT(SOCK_RDM), PROGTC_CONSTANT(SOCK_SEQPACKET), PROGTC_CONSTANT(SOCK_DCCP),
+    PROGTC_CONSTANT(AF_TIPC),    PROGTC_CONSTANT(AF_CAN),    PROGTC_CONSTANT(AF_BLUETOOTH), PROGTC_CONSTANT(AF_KEY),
+    PROGTC_CONSTANT(AF_RDS),     PROGTC_CONSTANT(AF_XDP),    PROGTC_CONSTANT(AF_QIPCRTR)};
+constexpr Constant kSocketTypes[] = {PROGTC_CONSTANT(SOCK_STREAM),    PROGTC_CONSTANT(SOCK_DGRAM),
+                                     PROGTC_CONSTANT(SOCK_RAW),       PROGTC_CONSTANT(SOCK_RDM),
+                                     PROGTC_CONSTANT(SOCK_SEQPACKET), PROGTC_CONSTANT(SOCK_DCCP),
                                      PROGTC_CONSTANT(SOCK_PACKET)};
 constexpr Constant kSocketFlags[] = {PROGTC_CONSTANT(SOCK_CLOEXEC), PROGTC_CONSTANT(SOCK_NONBLOCK)};
-constexpr Constant kProtocols[] = {PROGTC_CONSTANT(IPPROTO_TCP), PROGTC_CONSTANT(IPPROTO_UDP), PROGTC_CONSTANT(IPPROTO_ICMP),
-                                   PROGTC_CONSTANT(IPPROTO_SCTP), PROGTC_CONSTANT(IPPROTO_RAW), PROGTC_CONSTANT(IPPROTO_MPTCP)};
-constexpr Constant kCloneFlags[] = {
-    PROGTC_CONSTANT(CLONE_NEWUSER), PROGTC_CONSTANT(CLONE_NEWNS),   PROGTC_CONSTANT(CLONE_NEWPID),
-    PROGTC_CONSTANT(CLONE_NEWNET),  PROGTC_CONSTANT(CLONE_NEWIPC),  PROGTC_CONSTANT(CLONE_NEWUTS),
-    PROGTC_CONSTANT(CLONE_NEWCGROUP), PROGTC_CONSTANT(CLONE_VM),    PROGTC_CONSTANT(CLONE_FS),
-    PROGTC_CONSTANT(CLONE_FILES),   PROGTC_CONSTANT(CLONE_SIGHAND), PROGTC_CONSTANT(CLONE_THREAD),
-    PROGTC_CONSTANT(CLONE_VFORK),   PROGTC_CONSTANT(CLONE_PARENT),  PROGTC_CONSTANT(CLONE_PTRACE),
-    PROGTC_CONSTANT(CLONE_SYSVSEM), PROGTC_CONSTANT(CLONE_SETTLS),  PROGTC_CONSTANT(CLONE_PARENT_SETTID),
-    PROGTC_CONSTANT(CLONE_CHILD_SETTID), PROGTC_CONSTANT(CLONE_CHILD_CLEARTID), PROGTC_CONSTANT(CLONE_PIDFD),
-    PROGTC_CONSTANT(CLONE_IO),      PROGTC_CONSTANT(CLONE_UNTRACED)};
+constexpr Constant kProtocols[] = {PROGTC_CONSTANT(IPPROTO_TCP),  PROGTC_CONSTANT(IPPROTO_UDP),
+                                   PROGTC_CONSTANT(IPPROTO_ICMP), PROGTC_CONSTANT(IPPROTO_SCTP),
+                                   PROGTC_CONSTANT(IPPROTO_RAW),  PROGTC_CONSTANT(IPPROTO_MPTCP)};
+constexpr Constant kCloneFlags[] = {PROGTC_CONSTANT(CLONE_NEWUSER),      PROGTC_CONSTANT(CLONE_NEWNS),
+                                    PROGTC_CONSTANT(CLONE_NEWPID),       PROGTC_CONSTANT(CLONE_NEWNET),
+                                    PROGTC_CONSTANT(CLONE_NEWIPC),       PROGTC_CONSTANT(CLONE_NEWUTS),
+                                    PROGTC_CONSTANT(CLONE_NEWCGROUP),    PROGTC_CONSTANT(CLONE_VM),
+                                    PROGTC_CONSTANT(CLONE_FS),           PROGTC_CONSTANT(CLONE_FILES),
+                                    PROGTC_CONSTANT(CLONE_SIGHAND),      PROGTC_CONSTANT(CLONE_THREAD),
+                                    PROGTC_CONSTANT(CLONE_VFORK),        PROGTC_CONSTANT(CLONE_PARENT),
+                                    PROGTC_CONSTANT(CLONE_PTRACE),       PROGTC_CONSTANT(CLONE_SYSVSEM),
+                                    PROGTC_CONSTANT(CLONE_SETTLS),       PROGTC_CONSTANT(CLONE_PARENT_SETTID),
+                                    PROGTC_CONSTANT(CLONE_CHILD_SETTID), PROGTC_CONSTANT(CLONE_CHILD_CLEARTID),
+                                    PROGTC_CONSTANT(CLONE_PIDFD),        PROGTC_CONSTANT(CLONE_IO),
+                                    PROGTC_CONSTANT(CLONE_UNTRACED)};
 constexpr Constant kUnshareFlags[] = {
-    PROGTC_CONSTANT(CLONE_NEWUSER), PROGTC_CONSTANT(CLONE_NEWNS),     PROGTC_CONSTANT(CLONE_NEWPID),
-    PROGTC_CONSTANT(CLONE_NEWNET),  PROGTC_CONSTANT(CLONE_NEWIPC),    PROGTC_CONSTANT(CLONE_NEWUTS),
-    PROGTC_CONSTANT(CLONE_NEWCGROUP), {0x80, "CLONE_NEWTIME"},        PROGTC_CONSTANT(CLONE_FS),
-    PROGTC_CONSTANT(CLONE_FILES),   PROGTC_CONSTANT(CLONE_SYSVSEM)};
+    PROGTC_CONSTANT(CLONE_NEWUSER),   PROGTC_CONSTANT(CLONE_NEWNS),  PROGTC_CONSTANT(CLONE_NEWPID),
+    PROGTC_CONSTANT(CLONE_NEWNET),    PROGTC_CONSTANT(CLONE_NEWIPC), PROGTC_CONSTANT(CLONE_NEWUTS),
+    PROGTC_CONSTANT(CLONE_NEWCGROUP), {0x80, "CLONE_NEWTIME"},       PROGTC_CONSTANT(CLONE_FS),
+    PROGTC_CONSTANT(CLONE_FILES),     PROGTC_CONSTANT(CLONE_SYSVSEM)};
 constexpr Constant kAccessModes[] = {PROGTC_CONSTANT(O_RDONLY), PROGTC_CONSTANT(O_WRONLY), PROGTC_CONSTANT(O_RDWR)};
 constexpr Constant kOpenFlags[] = {
     PROGTC_CONSTANT(O_TMPFILE), PROGTC_CONSTANT(O_CREAT),    PROGTC_CONSTANT(O_EXCL),      PROGTC_CONSTANT(O_TRUNC),
     PROGTC_CONSTANT(O_APPEND),  PROGTC_CONSTANT(O_NONBLOCK), PROGTC_CONSTANT(O_DIRECTORY), PROGTC_CONSTANT(O_NOFOLLOW),
     PROGTC_CONSTANT(O_PATH),    PROGTC_CONSTANT(O_CLOEXEC),  PROGTC_CONSTANT(O_NOCTTY),    PROGTC_CONSTANT(O_SYNC),
     PROGTC_CONSTANT(O_DIRECT),  PROGTC_CONSTANT(O_NOATIME)};
-constexpr Constant kPrctlOptions[] = {
-    PROGTC_CONSTANT(PR_SET_DUMPABLE), PROGTC_CONSTANT(PR_SET_SECCOMP),    PROGTC_CONSTANT(PR_SET_SECUREBITS),
-    PROGTC_CONSTANT(PR_SET_KEEPCAPS), PROGTC_CONSTANT(PR_CAPBSET_DROP),   PROGTC_CONSTANT(PR_CAP_AMBIENT),
-    PROGTC_CONSTANT(PR_SET_MM),       PROGTC_CONSTANT(PR_SET_PTRACER),    PROGTC_CONSTANT(PR_SET_TSC),
-    PROGTC_CONSTANT(PR_SET_UNALIGN),  PROGTC_CONSTANT(PR_SET_FPEMU),      PROGTC_CONSTANT(PR_MCE_KILL),
-    PROGTC_CONSTANT(PR_SET_TIMING),   PROGTC_CONSTANT(PR_SET_IO_FLUSHER), PROGTC_CONSTANT(PR_SET_SPECULATION_CTRL),
-    PROGTC_CONSTANT(PR_SET_SYSCALL_USER_DISPATCH), PROGTC_CONSTANT(PR_SCHED_CORE)};
+constexpr Constant kPrctlOptions[] = {PROGTC_CONSTANT(PR_SET_DUMPABLE),
+                                      PROGTC_CONSTANT(PR_SET_SECCOMP),
+                                      PROGTC_CONSTANT(PR_SET_SECUREBITS),
+                                      PROGTC_CONSTANT(PR_SET_KEEPCAPS),
+                                      PROGTC_CONSTANT(PR_CAPBSET_DROP),
+                                      PROGTC_CONSTANT(PR_CAP_AMBIENT),
+                                      PROGTC_CONSTANT(PR_SET_MM),
+                                      PROGTC_CONSTANT(PR_SET_PTRACER),
+                                      PROGTC_CONSTANT(PR_SET_TSC),
+                                      PROGTC_CONSTANT(PR_SET_UNALIGN),
+                                      PROGTC_CONSTANT(PR_SET_FPEMU),
+                                      PROGTC_CONSTANT(PR_MCE_KILL),
+                                      PROGTC_CONSTANT(PR_SET_TIMING),
+                                      PROGTC_CONSTANT(PR_SET_IO_FLUSHER),
+                                      PROGTC_CONSTANT(PR_SET_SPECULATION_CTRL),
+                                      PROGTC_CONSTANT(PR_SET_SYSCALL_USER_DISPATCH),
+                                      PROGTC_CONSTANT(PR_SCHED_CORE)};
 constexpr Constant kIoctlRequests[] = {
-    PROGTC_CONSTANT(TIOCSTI),    PROGTC_CONSTANT(TIOCLINUX),    PROGTC_CONSTANT(TCSETS),      PROGTC_CONSTANT(TCSETSW),
-    PROGTC_CONSTANT(TCSETSF),    PROGTC_CONSTANT(TCSBRK),       PROGTC_CONSTANT(TCXONC),      PROGTC_CONSTANT(TCFLSH),
-    PROGTC_CONSTANT(TIOCSWINSZ), PROGTC_CONSTANT(TIOCSPGRP),    PROGTC_CONSTANT(TIOCSCTTY),   PROGTC_CONSTANT(TIOCNOTTY),
-    PROGTC_CONSTANT(TIOCCONS),   PROGTC_CONSTANT(TIOCSPTLCK),   PROGTC_CONSTANT(TIOCGPTN),    PROGTC_CONSTANT(TIOCGPTPEER),
-    PROGTC_CONSTANT(SIOCGIFCONF), PROGTC_CONSTANT(SIOCGIFNAME), PROGTC_CONSTANT(SIOCGIFINDEX), PROGTC_CONSTANT(SIOCGIFFLAGS),
-    PROGTC_CONSTANT(SIOCSIFFLAGS), PROGTC_CONSTANT(SIOCGIFADDR), PROGTC_CONSTANT(SIOCGIFHWADDR)};
+    PROGTC_CONSTANT(TIOCSTI),      PROGTC_CONSTANT(TIOCLINUX),    PROGTC_CONSTANT(TCSETS),
+    PROGTC_CONSTANT(TCSETSW),      PROGTC_CONSTANT(TCSETSF),      PROGTC_CONSTANT(TCSBRK),
+    PROGTC_CONSTANT(TCXONC),       PROGTC_CONSTANT(TCFLSH),       PROGTC_CONSTANT(TIOCSWINSZ),
+    PROGTC_CONSTANT(TIOCSPGRP),    PROGTC_CONSTANT(TIOCSCTTY),    PROGTC_CONSTANT(TIOCNOTTY),
+    PROGTC_CONSTANT(TIOCCONS),     PROGTC_CONSTANT(TIOCSPTLCK),   PROGTC_CONSTANT(TIOCGPTN),
+    PROGTC_CONSTANT(TIOCGPTPEER),  PROGTC_CONSTANT(SIOCGIFCONF),  PROGTC_CONSTANT(SIOCGIFNAME),
+    PROGTC_CONSTANT(SIOCGIFINDEX), PROGTC_CONSTANT(SIOCGIFFLAGS), PROGTC_CONSTANT(SIOCSIFFLAGS),
+    PROGTC_CONSTANT(SIOCGIFADDR),  PROGTC_CONSTANT(SIOCGIFHWADDR)};
 constexpr Constant kFcntlCommands[] = {PROGTC_CONSTANT(F_NOTIFY), PROGTC_CONSTANT(F_SETLEASE)};
 constexpr Constant kSignals[] = {PROGTC_CONSTANT(SIGHUP),  PROGTC_CONSTANT(SIGINT),  PROGTC_CONSTANT(SIGKILL),
                                  PROGTC_CONSTANT(SIGTERM), PROGTC_CONSTANT(SIGSTOP), PROGTC_CONSTANT(SIGCONT),
@@ -298,13 +315,15 @@ std::string allow_line(std::string_view name, bool is_risky) {
 // The argument that chooses what the call does, where one rule for it is the natural way to allow more.
 std::optional<unsigned> choosing_argument(std::string_view name) {
   if (name == "ioctl" || name == "fcntl") return 1;
-  if (name == "prctl" || name == "socket" || name == "socketpair" || name == "personality" || name == "arch_prctl") return 0;
+  if (name == "prctl" || name == "socket" || name == "socketpair" || name == "personality" || name == "arch_prctl")
+    return 0;
   return std::nullopt;
 }
 
 std::string rule_line(std::string_view name, unsigned argument, std::uint64_t value) {
-  return syscalls_line("\"rules\": [{\"call\": \"" + std::string(name) + "\", \"argument\": " + std::to_string(argument) +
-                       ", \"mask\": \"0xffffffff\", \"values\": [\"" + hexadecimal(value & 0xFFFFFFFFULL) + "\"]}]");
+  return syscalls_line("\"rules\": [{\"call\": \"" + std::string(name) +
+                       "\", \"argument\": " + std::to_string(argument) + ", \"mask\": \"0xffffffff\", \"values\": [\"" +
+                       hexadecimal(value & 0xFFFFFFFFULL) + "\"]}]");
 }
 
 void explain_checked_call(const Policy& policy, std::string_view name, const Arguments& arguments, DenialText& text) {
@@ -314,10 +333,9 @@ void explain_checked_call(const Policy& policy, std::string_view name, const Arg
     return;
   }
   if (name == "socket") {
-    text.rule = policy.network == NetworkMode::kNone
-                    ? "network: none"
-                    : "network: " + std::string(format_network_mode(policy.network)) +
-                          " means AF_UNIX, and TCP and UDP over AF_INET and AF_INET6";
+    text.rule = policy.network == NetworkMode::kNone ? "network: none"
+                                                     : "network: " + std::string(format_network_mode(policy.network)) +
+                                                           " means AF_UNIX, and TCP and UDP over AF_INET and AF_INET6";
   } else {
     text.rule = "syscalls: " + std::string(name) + " is allowed, but not with these arguments";
   }
@@ -362,7 +380,8 @@ DenialText describe_denial(const Policy& policy, int nr, const std::array<std::u
     return text;
   }
   const auto has_group = [&](std::string_view wanted) {
-    return std::find(policy.syscalls.groups.begin(), policy.syscalls.groups.end(), wanted) != policy.syscalls.groups.end();
+    return std::find(policy.syscalls.groups.begin(), policy.syscalls.groups.end(), wanted) !=
+           policy.syscalls.groups.end();
   };
   if (group != nullptr && !has_group(group->name)) {
     text.rule = "syscalls: " + name + " is in no allowed group";

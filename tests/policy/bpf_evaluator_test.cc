@@ -55,12 +55,14 @@ TEST(BpfEvaluatorTest, JumpsForward) {
 TEST(BpfEvaluatorTest, RefusesWhatTheKernelRefuses) {
   EXPECT_EQ(run({}), "the program ends without an answer");
   EXPECT_EQ(run({statement(BPF_LD | BPF_IMM, 1)}), "the program ends without an answer");
-  EXPECT_EQ(run({statement(BPF_JMP | BPF_JA, 0xFFFFFFFF), statement(BPF_RET, 1)}), "the program ends without an answer");
+  EXPECT_EQ(run({statement(BPF_JMP | BPF_JA, 0xFFFFFFFF), statement(BPF_RET, 1)}),
+            "the program ends without an answer");
   EXPECT_EQ(run({statement(kLoad, 64), kReturn}), "instruction 0 (code 32) loads from outside the call's data");
   EXPECT_EQ(run({statement(kLoad, 0xFFFFFFFC), kReturn}), "instruction 0 (code 32) loads from outside the call's data");
   EXPECT_EQ(run({statement(kLoad, 2), kReturn}), "instruction 0 (code 32) loads from outside the call's data");
   EXPECT_EQ(run({statement(BPF_ST, 16), kReturn}), "instruction 0 (code 2) uses scratch memory that does not exist");
-  EXPECT_EQ(run({statement(BPF_ALU | BPF_DIV | BPF_K, 0), kReturn}), "instruction 0 (code 52) divides by zero or shifts by 32 or more");
+  EXPECT_EQ(run({statement(BPF_ALU | BPF_DIV | BPF_K, 0), kReturn}),
+            "instruction 0 (code 52) divides by zero or shifts by 32 or more");
   EXPECT_EQ(run({statement(BPF_LD | BPF_B | BPF_ABS, 0), kReturn}), "instruction 0 (code 48) is unknown");
   EXPECT_EQ(run({statement(0xFFFF, 0), kReturn}), "instruction 0 (code 65535) is unknown");
 }

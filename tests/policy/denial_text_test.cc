@@ -1,11 +1,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <csignal>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <csignal>
 
 #include "policy/seccomp_program.h"
 #include "policy/syscall_groups.h"
@@ -28,10 +28,12 @@ TEST(DenialTextTest, NamesTheNetworkMode) {
             "\"network\": {\"mode\": \"loopback\", \"reason\": \"…\"}");
   EXPECT_EQ(describe("strict", __NR_connect, {3, 0x7fff0000, 16}),
             "connect(3, …, 16) | network: none | \"network\": {\"mode\": \"loopback\", \"reason\": \"…\"}");
-  EXPECT_EQ(describe("standard", __NR_socket, {AF_PACKET, SOCK_RAW, 0x300}),
-            "socket(AF_PACKET, SOCK_RAW, 768) | network: loopback means AF_UNIX, and TCP and UDP over AF_INET and AF_INET6 | "
-            "\"syscalls\": {\"rules\": [{\"call\": \"socket\", \"argument\": 0, \"mask\": \"0xffffffff\", \"values\": [\"0x11\"]}], "
-            "\"reason\": \"…\"}");
+  EXPECT_EQ(
+      describe("standard", __NR_socket, {AF_PACKET, SOCK_RAW, 0x300}),
+      "socket(AF_PACKET, SOCK_RAW, 768) | network: loopback means AF_UNIX, and TCP and UDP over AF_INET and AF_INET6 | "
+      "\"syscalls\": {\"rules\": [{\"call\": \"socket\", \"argument\": 0, \"mask\": \"0xffffffff\", \"values\": "
+      "[\"0x11\"]}], "
+      "\"reason\": \"…\"}");
 }
 
 TEST(DenialTextTest, NamesTheGroup) {
@@ -50,22 +52,28 @@ TEST(DenialTextTest, WarnsAboutDangerousCalls) {
   constexpr auto kWarning = "  // WARNING: a way out of the sandbox or deep into the kernel";
   EXPECT_EQ(describe("permissive", __NR_ptrace, {16, 1}),
             std::string("ptrace(16, 1, null, null) | syscalls: ptrace is in no allowed group | "
-                        "\"syscalls\": {\"allow\": [\"+ptrace\"], \"reason\": \"…\"}") + kWarning);
+                        "\"syscalls\": {\"allow\": [\"+ptrace\"], \"reason\": \"…\"}") +
+                kWarning);
   EXPECT_EQ(describe("standard", __NR_clone, {CLONE_NEWUSER | CLONE_NEWNET | SIGCHLD}),
             std::string("clone(CLONE_NEWUSER|CLONE_NEWNET|SIGCHLD) | syscalls: clone may not make namespaces | "
-                        "\"syscalls\": {\"allow\": [\"+clone\"], \"reason\": \"…\"}") + kWarning);
-  EXPECT_EQ(describe("standard", __NR_chmod, {1, 04755}),
-            std::string("chmod(…, 04755) | syscalls: setuid and setgid bits are never set, devices and sockets never made | "
-                        "\"syscalls\": {\"allow\": [\"+chmod\"], \"reason\": \"…\"}") + kWarning);
+                        "\"syscalls\": {\"allow\": [\"+clone\"], \"reason\": \"…\"}") +
+                kWarning);
+  EXPECT_EQ(
+      describe("standard", __NR_chmod, {1, 04755}),
+      std::string("chmod(…, 04755) | syscalls: setuid and setgid bits are never set, devices and sockets never made | "
+                  "\"syscalls\": {\"allow\": [\"+chmod\"], \"reason\": \"…\"}") +
+          kWarning);
   EXPECT_EQ(describe("standard", __NR_unshare, {CLONE_NEWUSER | 0x80}),
             std::string("unshare(CLONE_NEWUSER|CLONE_NEWTIME) | syscalls: unshare is in no allowed group | "
-                        "\"syscalls\": {\"allow\": [\"+unshare\"], \"reason\": \"…\"}") + kWarning);
+                        "\"syscalls\": {\"allow\": [\"+unshare\"], \"reason\": \"…\"}") +
+                kWarning);
 }
 
 TEST(DenialTextTest, OffersARuleForCallsThatAreChosenByAnArgument) {
   EXPECT_EQ(describe("strict", __NR_prctl, {PR_SET_DUMPABLE, 1}),
             "prctl(PR_SET_DUMPABLE, 1) | syscalls: prctl is allowed, but not with these arguments | "
-            "\"syscalls\": {\"rules\": [{\"call\": \"prctl\", \"argument\": 0, \"mask\": \"0xffffffff\", \"values\": [\"0x4\"]}], "
+            "\"syscalls\": {\"rules\": [{\"call\": \"prctl\", \"argument\": 0, \"mask\": \"0xffffffff\", \"values\": "
+            "[\"0x4\"]}], "
             "\"reason\": \"…\"}");
 }
 
@@ -73,9 +81,11 @@ TEST(DenialTextTest, SaysWhenNothingHelps) {
   EXPECT_EQ(describe("permissive", __NR_ioctl, {0, TIOCSTI | (std::uint64_t{1} << 32), 0}),
             "ioctl(0, TIOCSTI, 0) | syscalls: TIOCSTI and TIOCLINUX are never allowed | "
             "none: they type into the terminal of whoever started the sandbox");
-  EXPECT_EQ(describe("strict", 9999, {1, 0x123456}),
-            "syscall_9999(1, 0x123456) | syscalls: no such call is known | none: it answers ENOSYS whatever a policy says");
-  EXPECT_EQ(describe("strict", -5), "syscall_-5() | syscalls: no such call is known | none: it answers ENOSYS whatever a policy says");
+  EXPECT_EQ(
+      describe("strict", 9999, {1, 0x123456}),
+      "syscall_9999(1, 0x123456) | syscalls: no such call is known | none: it answers ENOSYS whatever a policy says");
+  EXPECT_EQ(describe("strict", -5),
+            "syscall_-5() | syscalls: no such call is known | none: it answers ENOSYS whatever a policy says");
 }
 
 TEST(DenialTextTest, NamesTheDenyList) {

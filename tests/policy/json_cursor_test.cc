@@ -16,7 +16,8 @@ TEST(JsonCursorTest, AcceptsCommentsAndTrailingCommas) {
 }
 
 TEST(JsonCursorTest, NamesLineAndColumn) {
-  EXPECT_EQ(parse_message("{\n  \"a\": 1\n  \"b\": 2\n}"), "x.json:3:3: Missing a comma or '}' after an object member.");
+  EXPECT_EQ(parse_message("{\n  \"a\": 1\n  \"b\": 2\n}"),
+            "x.json:3:3: Missing a comma or '}' after an object member.");
   EXPECT_EQ(parse_message("{\"ä\": nul}"), "x.json:1:10: Invalid value.");
   EXPECT_EQ(parse_message(""), "x.json:1:1: The document is empty.");
   EXPECT_EQ(parse_message("{} {}"), "x.json:1:4: The document root must not be followed by other values.");
@@ -64,16 +65,19 @@ TEST(JsonCursorTest, ShowsPathAndValue) {
   const auto list = document->root().find("a")->find("b c")->elements();
   const auto inner = (*list)[1].find("d");
   EXPECT_EQ(inner->u64(0, 9).error().context, "x.json: $.a[\"b c\"][1].d: expected a whole number in 0..9, got -1");
-  EXPECT_EQ(document->root().find("e")->u64(0, 9).error().context, "x.json: $.e: expected a whole number in 0..9, got 1e99");
+  EXPECT_EQ(document->root().find("e")->u64(0, 9).error().context,
+            "x.json: $.e: expected a whole number in 0..9, got 1e99");
   EXPECT_EQ(document->root().find("a")->string().error().context, "x.json: $.a: expected a string, got an object");
-  EXPECT_EQ(document->root().find("a")->boolean().error().context, "x.json: $.a: expected true or false, got an object");
+  EXPECT_EQ(document->root().find("a")->boolean().error().context,
+            "x.json: $.a: expected true or false, got an object");
 }
 
 TEST(JsonCursorTest, ShortensAndEscapesWhatItShows) {
   const std::string text = "{\"a\": \"" + std::string(200, 'x') + "\\n\"}";
   const auto document = JsonDocument::parse("x.json", text);
-  EXPECT_EQ(document->root().find("a")->boolean().error().context,
-            "x.json: $.a: expected true or false, got \"" + std::string(40, 'x') + "…" + std::string(19, 'x') + "\\u000a\"");
+  EXPECT_EQ(
+      document->root().find("a")->boolean().error().context,
+      "x.json: $.a: expected true or false, got \"" + std::string(40, 'x') + "…" + std::string(19, 'x') + "\\u000a\"");
 }
 
 }  // namespace

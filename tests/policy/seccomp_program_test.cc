@@ -109,7 +109,8 @@ TEST(SeccompProgramTest, OnlyProcessesMayFork) {
 TEST(SeccompProgramTest, NoNamespaceIsEverMade) {
   for (const char* name : {"strict", "ci", "standard", "permissive"}) {
     const Filter run = filter(name);
-    for (const std::uint64_t flag : {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET}) {
+    for (const std::uint64_t flag :
+         {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET}) {
       for (const std::uint64_t high : {std::uint64_t{0}, kGarbage}) {
         EXPECT_EQ(run(__NR_clone, {flag | 17 | high}), kDenied) << name << " " << std::hex << flag;
         EXPECT_EQ(run(__NR_clone, {flag | kThreadFlags | high}), kDenied) << name << " " << std::hex << flag;
@@ -264,7 +265,8 @@ TEST(SeccompProgramTest, RulesAddToCheckedCallsAndNarrowOthers) {
 TEST(SeccompProgramTest, RefusesWhatItDoesNotKnow) {
   Policy policy;
   policy.syscalls.allow = {"opennat"};
-  EXPECT_EQ(compile_seccomp(policy).error().context, "unknown system call \"opennat\"; did you mean \"openat\" or \"openat2\"?");
+  EXPECT_EQ(compile_seccomp(policy).error().context,
+            "unknown system call \"opennat\"; did you mean \"openat\" or \"openat2\"?");
   EXPECT_EQ(compile_seccomp(policy).error().code, make_error_code(PolicyErrc::kUnknownSyscall));
   policy.syscalls.allow = {};
   policy.syscalls.groups = {"thread"};

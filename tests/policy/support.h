@@ -26,12 +26,13 @@ inline Policy shipped(const std::string& name) {
 
 // Decodes `text` as policies/x.json; `extends` finds shipped policies and the files given.
 inline Result<Policy> decode(const std::string& text, std::map<std::string, std::string> files = {}) {
-  return decode_policy({.name = "policies/x.json", .text = text},
-                       [files = std::move(files)](std::string_view name, std::string_view from) -> Result<PolicySource> {
-                         const auto found = files.find(std::string(name));
-                         if (found != files.end()) return PolicySource{.name = found->first, .text = found->second};
-                         return resolve_shipped(name, from);
-                       });
+  return decode_policy(
+      {.name = "policies/x.json", .text = text},
+      [files = std::move(files)](std::string_view name, std::string_view from) -> Result<PolicySource> {
+        const auto found = files.find(std::string(name));
+        if (found != files.end()) return PolicySource{.name = found->first, .text = found->second};
+        return resolve_shipped(name, from);
+      });
 }
 
 // The message of decoding `text`, or "ok".

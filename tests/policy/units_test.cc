@@ -80,7 +80,8 @@ TEST(UnitsTest, FormatsExactly) {
 }
 
 TEST(UnitsTest, ReadsBackWhatItFormats) {
-  for (const std::uint64_t bytes : {0ULL, 1ULL, 1023ULL, 1024ULL, 1536ULL, 123456789ULL, 1ULL << 50, (1ULL << 53) - 1}) {
+  for (const std::uint64_t bytes :
+       {0ULL, 1ULL, 1023ULL, 1024ULL, 1536ULL, 123456789ULL, 1ULL << 50, (1ULL << 53) - 1}) {
     EXPECT_EQ(parse_size(format_size(bytes)).value(), bytes);
   }
   for (const int count : {1, 999, 1000, 60'000, 61'000, 3'600'000, 86'400'000}) {

@@ -1,5 +1,5 @@
-// What every system call of the native table meets under every shipped policy, held to tests/policy/verdicts.txt, so that
-// a changed verdict is a line in a review. To write the file anew:
+// What every system call of the native table meets under every shipped policy, held to tests/policy/verdicts.txt, so
+// that a changed verdict is a line in a review. To write the file anew:
 //   PROGTC_UPDATE_VERDICTS=1 build/dev/tests/policy/policy_verdicts_test
 // The verdicts: allow (whatever the arguments), args (depends on them), deny (reported, EPERM), absent (silent ENOSYS).
 #include <gtest/gtest.h>
@@ -113,7 +113,8 @@ TEST(VerdictsTest, AreThoseOfTheFile) {
 TEST(VerdictsTest, NoShippedPolicyAllowsADangerousCall) {
   for (const auto& [call, line] : current()) {
     if (!is_dangerous_syscall(call)) continue;
-    EXPECT_TRUE(line == "deny deny deny deny" || (call == "clone3" && line == "absent absent absent absent")) << call << ": " << line;
+    EXPECT_TRUE(line == "deny deny deny deny" || (call == "clone3" && line == "absent absent absent absent"))
+        << call << ": " << line;
   }
 }
 
