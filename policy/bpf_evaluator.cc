@@ -122,8 +122,8 @@ Error fault_error(std::size_t at, Fault fault, const sock_filter& instruction) {
   if (fault == Fault::kLoad) what = "loads from outside the call's data";
   if (fault == Fault::kMemory) what = "uses scratch memory that does not exist";
   if (fault == Fault::kDivision) what = "divides by zero or shifts by 32 or more";
-  return Error{make_error_code(PolicyErrc::kRange), "instruction " + std::to_string(at) + " (code " +
-                                                        std::to_string(instruction.code) + ") " + what};
+  return Error{make_error_code(PolicyErrc::kRange),
+               "instruction " + std::to_string(at) + " (code " + std::to_string(instruction.code) + ") " + what};
 }
 
 }  // namespace

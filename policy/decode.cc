@@ -49,7 +49,8 @@ Result<void> decode_reason(const JsonCursor& section) {
   const auto at = section.find("reason");
   if (!at) return Result<void>{};
   PROGTC_TRY(const std::string text, at->string("a sentence"));
-  const bool is_blank = std::all_of(text.begin(), text.end(), [](char c) { return c == ' ' || c == '\t' || c == '\n'; });
+  const bool is_blank =
+      std::all_of(text.begin(), text.end(), [](char c) { return c == ' ' || c == '\t' || c == '\n'; });
   if (is_blank) return at->expected("a sentence");
   return Result<void>{};
 }
@@ -102,7 +103,8 @@ Result<void> decode_list(const JsonCursor& at, std::vector<T>& list, Parse parse
 }
 
 template <typename Check>
-Result<void> decode_names(const JsonCursor& section, std::string_view key, std::vector<std::string>& list, Check check) {
+Result<void> decode_names(const JsonCursor& section, std::string_view key, std::vector<std::string>& list,
+                          Check check) {
   const auto at = section.find(key);
   if (!at) return Result<void>{};
   return decode_list(
@@ -138,7 +140,8 @@ Result<void> check_targets(const JsonCursor& section, const std::vector<Bind>& b
     for (std::size_t j = i + 1; j < binds.size(); ++j) {
       if (target(binds[i]) != target(binds[j])) continue;
       return section.error(PolicyErrc::kRange, quoted(target(binds[j])) + " is the target of two binds, " +
-                                                   quoted(format_bind(binds[i])) + " and " + quoted(format_bind(binds[j])));
+                                                   quoted(format_bind(binds[i])) + " and " +
+                                                   quoted(format_bind(binds[j])));
     }
   }
   return Result<void>{};
@@ -152,7 +155,8 @@ Result<void> decode_tmpfs(const JsonCursor& section, std::string_view key, Tmpfs
   if (const auto size = at->find("size")) {
     constexpr std::uint64_t kLargest = std::uint64_t{1} << 50;
     PROGTC_TRY(tmpfs.size_bytes, decode_size(*size));
-    if (tmpfs.size_bytes > kLargest) return size->error(PolicyErrc::kRange, "expected a size in 0..1PiB, got " + size->got());
+    if (tmpfs.size_bytes > kLargest)
+      return size->error(PolicyErrc::kRange, "expected a size in 0..1PiB, got " + size->got());
   }
   if (const auto inodes = at->find("inodes")) {
     constexpr std::uint64_t kMost = std::uint64_t{1} << 32;
@@ -198,7 +202,8 @@ Result<void> decode_network(const JsonCursor& at, NetworkMode& network) {
 Result<std::uint64_t> decode_word(const JsonCursor& at) {
   constexpr std::string_view kExpected = "a whole number such as 21505 or \"0x5401\"";
   if (at.is_number()) {
-    if (!at.value().IsUint64()) return at.error(PolicyErrc::kRange, "expected " + std::string(kExpected) + ", got " + at.got());
+    if (!at.value().IsUint64())
+      return at.error(PolicyErrc::kRange, "expected " + std::string(kExpected) + ", got " + at.got());
     return at.value().GetUint64();
   }
   PROGTC_TRY(const std::string text, at.string(kExpected));
@@ -206,7 +211,8 @@ Result<std::uint64_t> decode_word(const JsonCursor& at) {
   const std::string_view digits = std::string_view(text).substr(is_hex ? 2 : 0);
   std::uint64_t word = 0;
   const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), word, is_hex ? 16 : 10);
-  if (ec == std::errc::result_out_of_range) return at.error(PolicyErrc::kRange, "expected at most 64 bits, got " + at.got());
+  if (ec == std::errc::result_out_of_range)
+    return at.error(PolicyErrc::kRange, "expected at most 64 bits, got " + at.got());
   if (ec != std::errc() || end != digits.data() + digits.size()) return at.expected(kExpected);
   return word;
 }
@@ -232,10 +238,13 @@ Result<ArgumentRule> decode_rule(const JsonCursor& at) {
   for (const JsonCursor& value : values) {
     PROGTC_TRY(const std::uint64_t word, decode_word(value));
     if ((word & ~rule.mask) != 0) {
-      return value.error(PolicyErrc::kRange, "the value " + value.got() + " has bits outside the mask, so nothing would fit");
+      return value.error(PolicyErrc::kRange,
+                         "the value " + value.got() + " has bits outside the mask, so nothing would fit");
     }
-    if (rule.call == "ioctl" && rule.argument == 1 && is_never_allowed_ioctl(word) && (rule.mask & 0xFFFFFFFFU) == 0xFFFFFFFFU) {
-      return value.error(PolicyErrc::kRange, "TIOCSTI and TIOCLINUX type into the caller's terminal and are never allowed");
+    if (rule.call == "ioctl" && rule.argument == 1 && is_never_allowed_ioctl(word) &&
+        (rule.mask & 0xFFFFFFFFU) == 0xFFFFFFFFU) {
+      return value.error(PolicyErrc::kRange,
+                         "TIOCSTI and TIOCLINUX type into the caller's terminal and are never allowed");
     }
     rule.values.push_back(word);
   }
@@ -395,7 +404,8 @@ Result<void> check_reasons(const JsonCursor& root, const Policy& base, const Pol
   }
   if (section.empty()) return Result<void>{};
   // A section can only be wider because the file has it.
-  return root.find(section).value_or(root).error(PolicyErrc::kMissingReason, "a relaxation (" + what + ") needs a \"reason\"");
+  return root.find(section).value_or(root).error(PolicyErrc::kMissingReason,
+                                                 "a relaxation (" + what + ") needs a \"reason\"");
 }
 
 class Loader {
@@ -428,7 +438,8 @@ class Loader {
   Result<Policy> load_base(const JsonCursor& extends, const PolicySource& source) {
     PROGTC_TRY(const std::string name, extends.string("the name of a policy or a path ending in \".json\""));
     if (chain_.size() >= kLongestChain) {
-      return extends.error(PolicyErrc::kTooLarge, "more than " + std::to_string(kLongestChain) + " policies extend each other");
+      return extends.error(PolicyErrc::kTooLarge,
+                           "more than " + std::to_string(kLongestChain) + " policies extend each other");
     }
     auto found = resolve_(name, source.name);
     if (!found) return extends.error(found.error());
@@ -504,7 +515,9 @@ const boost::system::error_category& policy_category() noexcept {
   return kCategory;
 }
 
-boost::system::error_code make_error_code(PolicyErrc code) noexcept { return {static_cast<int>(code), policy_category()}; }
+boost::system::error_code make_error_code(PolicyErrc code) noexcept {
+  return {static_cast<int>(code), policy_category()};
+}
 
 Result<Policy> decode_policy(const PolicySource& source, const PolicyResolver& resolve) {
   return Loader(resolve).load(source);

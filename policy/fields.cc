@@ -52,13 +52,15 @@ Result<void> check_target(const std::string& target) {
   if (target == "/") return failure(PolicyErrc::kRange, "\"/\" cannot be a target: the root is the sandbox's own");
   for (const std::string_view own : {"/proc", "/dev"}) {
     if (is_at_or_below(target, own)) {
-      return failure(PolicyErrc::kRange, quoted(target) + " cannot be a target: " + std::string(own) + " is the sandbox's own");
+      return failure(PolicyErrc::kRange,
+                     quoted(target) + " cannot be a target: " + std::string(own) + " is the sandbox's own");
     }
   }
   for (const std::string_view own : {"/tmp", kWorkPath, kOutPath}) {
     if (target == own) {
       return failure(PolicyErrc::kRange,
-                     quoted(target) + " cannot be a target: it is the sandbox's own file system; name another, as in \"SRC:" +
+                     quoted(target) +
+                         " cannot be a target: it is the sandbox's own file system; name another, as in \"SRC:" +
                          std::string(own) + "/data\"");
     }
   }
@@ -75,8 +77,10 @@ std::span<const std::string> symbolic_sources() {
 
 Result<std::string> check_absolute_path(std::string_view path) {
   if (!path.starts_with('/')) return expected("an absolute path", path);
-  if (path.find('\0') != std::string_view::npos) return failure(PolicyErrc::kRange, quoted(path) + " holds a zero byte");
-  if (path.size() > kLongestPath) return failure(PolicyErrc::kRange, "the path " + quoted(path) + " is longer than 4095 bytes");
+  if (path.find('\0') != std::string_view::npos)
+    return failure(PolicyErrc::kRange, quoted(path) + " holds a zero byte");
+  if (path.size() > kLongestPath)
+    return failure(PolicyErrc::kRange, "the path " + quoted(path) + " is longer than 4095 bytes");
   std::string clean;
   while (!path.empty()) {
     path.remove_prefix(1);
@@ -108,7 +112,8 @@ Result<Bind> parse_bind(std::string_view text, bool is_writable) {
     }
     bind.source = std::string(source);
     if (is_writable && bind.source != "@project") {
-      return failure(PolicyErrc::kRange, quoted(source) + " cannot be writable: of the named sources only \"@project\" can");
+      return failure(PolicyErrc::kRange,
+                     quoted(source) + " cannot be writable: of the named sources only \"@project\" can");
     }
     if (colon != std::string_view::npos && bind.source != "@project") {
       return failure(PolicyErrc::kRange, quoted(source) + " has places of its own and takes no target");
@@ -132,7 +137,9 @@ Result<Bind> parse_bind(std::string_view text, bool is_writable) {
   return bind;
 }
 
-std::string format_bind(const Bind& bind) { return bind.target.empty() ? bind.source : bind.source + ":" + bind.target; }
+std::string format_bind(const Bind& bind) {
+  return bind.target.empty() ? bind.source : bind.source + ":" + bind.target;
+}
 
 std::span<const LimitField> limit_fields() {
   constexpr double kMiB = 1048576.0;
@@ -154,13 +161,15 @@ std::span<const LimitField> limit_fields() {
 
 Result<void> set_limit(Limits& limits, const LimitField& field, std::string_view text, std::string_view got) {
   const auto out_of_range = [&](std::string_view noun) {
-    return failure(PolicyErrc::kRange, "expected " + std::string(noun) + " in " + format_in_kind(field.kind, field.least) +
-                                           ".." + format_in_kind(field.kind, field.most) + ", got " + std::string(got));
+    return failure(PolicyErrc::kRange, "expected " + std::string(noun) + " in " +
+                                           format_in_kind(field.kind, field.least) + ".." +
+                                           format_in_kind(field.kind, field.most) + ", got " + std::string(got));
   };
   switch (field.kind) {
     case LimitKind::kSize: {
       PROGTC_TRY(const std::uint64_t bytes, parse_size(text, got));
-      if (static_cast<double>(bytes) < field.least || static_cast<double>(bytes) > field.most) return out_of_range("a size");
+      if (static_cast<double>(bytes) < field.least || static_cast<double>(bytes) > field.most)
+        return out_of_range("a size");
       limits.*field.number = bytes;
       return Result<void>{};
     }
@@ -262,7 +271,8 @@ Result<void> check_environment_name(std::string_view name) {
 
 Result<void> check_environment_value(std::string_view text) {
   if (text.find('\0') != std::string_view::npos) return failure(PolicyErrc::kRange, "the value holds a zero byte");
-  if (text.size() > 128 * 1024 - 512) return failure(PolicyErrc::kRange, "the value is longer than execve(2) takes (128KiB)");
+  if (text.size() > 128 * 1024 - 512)
+    return failure(PolicyErrc::kRange, "the value is longer than execve(2) takes (128KiB)");
   return Result<void>{};
 }
 

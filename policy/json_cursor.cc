@@ -53,7 +53,8 @@ std::string line_and_column(std::string_view text, std::size_t offset) {
 
 bool is_plain_key(std::string_view key) {
   return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+           c == '-';
   });
 }
 
@@ -204,6 +205,8 @@ Error JsonCursor::expected(std::string_view what) const {
   return error(PolicyErrc::kType, "expected " + std::string(what) + ", got " + got());
 }
 
-Error JsonCursor::error(const Error& inner) const { return Error{inner.code, *file_ + ": " + path_ + ": " + inner.context}; }
+Error JsonCursor::error(const Error& inner) const {
+  return Error{inner.code, *file_ + ": " + path_ + ": " + inner.context};
+}
 
 }  // namespace progtc::policy

@@ -13,7 +13,8 @@ namespace {
 bool implies(const ArgumentFit& narrow, const ArgumentFit& wide) {
   return std::all_of(wide.all().begin(), wide.all().end(), [&](const ArgumentCheck& need) {
     return std::any_of(narrow.all().begin(), narrow.all().end(), [&](const ArgumentCheck& have) {
-      return have.argument == need.argument && (have.mask & need.mask) == need.mask && (have.value & need.mask) == need.value;
+      return have.argument == need.argument && (have.mask & need.mask) == need.mask &&
+             (have.value & need.mask) == need.value;
     });
   });
 }
@@ -70,7 +71,8 @@ Result<Permissions> permissions(const Syscalls& syscalls, NetworkMode network) {
     }
     all.erase(call);
   }
-  for (const std::string_view call : runner_calls()) all[std::string(call)] = Permission{.is_unconditional = true, .fits = {}};
+  for (const std::string_view call : runner_calls())
+    all[std::string(call)] = Permission{.is_unconditional = true, .fits = {}};
   for (auto& [name, permission] : all) {
     if (permission.is_unconditional) permission.fits.clear();
   }
@@ -81,7 +83,8 @@ bool is_covered(const Permission& narrow, const Permission& wide) {
   if (wide.is_unconditional) return true;
   if (narrow.is_unconditional) return false;
   return std::all_of(narrow.fits.begin(), narrow.fits.end(), [&](const ArgumentFit& fit) {
-    return std::any_of(wide.fits.begin(), wide.fits.end(), [&](const ArgumentFit& other) { return implies(fit, other); });
+    return std::any_of(wide.fits.begin(), wide.fits.end(),
+                       [&](const ArgumentFit& other) { return implies(fit, other); });
   });
 }
 

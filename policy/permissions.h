@@ -17,10 +17,10 @@ struct Permission {
   bool operator==(const Permission&) const = default;
 };
 
-// By name; a call that is not in it is denied. Group names imply their calls, loopback and host networks imply both socket
-// groups. A rule narrows a call that would be allowed with any arguments to the arguments it names, and adds to the
-// arguments that a group allows. What the runner needs is always in it.
-// Errors: kUnknownSyscall, kUnknownGroup; kRange for denying what the runner needs.
+// By name; a call that is not in it is denied. Group names imply their calls, loopback and host networks imply both
+// socket groups. A rule narrows a call that would be allowed with any arguments to the arguments it names, and adds to
+// the arguments that a group allows. What the runner needs is always in it. Errors: kUnknownSyscall, kUnknownGroup;
+// kRange for denying what the runner needs.
 using Permissions = std::map<std::string, Permission, std::less<>>;
 Result<Permissions> permissions(const Syscalls& syscalls, NetworkMode network);
 

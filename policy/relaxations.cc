@@ -90,7 +90,8 @@ void compare_python(Collector& found, const Python& base, const Python& next) {
     if (!contains(base.preload, module)) found.add("preload " + quoted(module));
   }
   if (next.site > base.site) {
-    found.add(change("site", std::string(format_site_packages(base.site)), std::string(format_site_packages(next.site))));
+    found.add(
+        change("site", std::string(format_site_packages(base.site)), std::string(format_site_packages(next.site))));
   }
   if (base.is_fresh && !next.is_fresh) found.add(change("fresh", "true", "false"));
 }
@@ -117,10 +118,12 @@ std::chrono::milliseconds timeout_of(const Tools& tools, const std::string& name
 
 void compare_tools(Collector& found, const Tools& base, const Tools& next) {
   for (const std::string& pattern : next.allow) {
-    if (!contains(base.allow, pattern) && !contains(base.allow, std::string("*"))) found.add("allow " + quoted(pattern));
+    if (!contains(base.allow, pattern) && !contains(base.allow, std::string("*")))
+      found.add("allow " + quoted(pattern));
   }
   if (next.calls > base.calls) found.add(change("calls", std::to_string(base.calls), std::to_string(next.calls)));
-  if (next.pending > base.pending) found.add(change("pending", std::to_string(base.pending), std::to_string(next.pending)));
+  if (next.pending > base.pending)
+    found.add(change("pending", std::to_string(base.pending), std::to_string(next.pending)));
   if (next.timeout > base.timeout) {
     found.add(change("timeout", format_duration(base.timeout), format_duration(next.timeout)));
   }
@@ -154,7 +157,8 @@ std::vector<Relaxation> relaxations(const Policy& base, const Policy& next) {
   section("filesystem", [&](Collector& found) { compare_filesystem(found, base.filesystem, next.filesystem); });
   section("network", [&](Collector& found) {
     if (next.network > base.network) {
-      found.add(std::string(format_network_mode(base.network)) + " → " + std::string(format_network_mode(next.network)));
+      found.add(std::string(format_network_mode(base.network)) + " → " +
+                std::string(format_network_mode(next.network)));
     }
   });
   section("syscalls", [&](Collector& found) { compare_syscalls(found, base.syscalls, next.syscalls); });

@@ -18,11 +18,12 @@
 #include "policy/permissions.h"
 #include "policy/syscall_groups.h"
 
-// Theory of operation. libseccomp compiles a list of "allowed" and "answer this errno" rules over a default, which is what
-// a denied call meets. Three things are beyond its rules and stand in front of what it makes, as runc does it:
+// Theory of operation. libseccomp compiles a list of "allowed" and "answer this errno" rules over a default, which is
+// what a denied call meets. Three things are beyond its rules and stand in front of what it makes, as runc does it:
 //   - numbers that the table does not know answer ENOSYS, whereas known ones fall to the default;
 //   - the x32 table kills like any other foreign one;
-//   - TIOCSTI and TIOCLINUX are denied even where everything else of ioctl is allowed ("all but these two" would take two
+//   - TIOCSTI and TIOCLINUX are denied even where everything else of ioctl is allowed ("all but these two" would take
+//   two
 //     comparisons of one argument in one rule, and libseccomp takes one).
 // All jumps of a filter are relative and forward, so putting instructions in front changes nothing behind them.
 namespace progtc::policy {
@@ -118,8 +119,11 @@ Result<void> add_absent_calls(const Filter& filter, const Policy& policy, const 
     const bool has_rule = std::any_of(policy.syscalls.rules.begin(), policy.syscalls.rules.end(),
                                       [&](const ArgumentRule& rule) { return rule.call == absent.name; });
     if (is_listed(policy.syscalls.deny, absent.name) || has_rule) continue;
-    if (found != all.end() && found->second.is_unconditional) continue;
-    PROGTC_CHECK(add_rule(filter, SCMP_ACT_ERRNO(static_cast<std::uint32_t>(absent.error)), std::string(absent.name), absent.fit));
+    const Permission needed = absent.fit.count == 0 ? Permission{.is_unconditional = true, .fits = {}}
+                                                    : Permission{.is_unconditional = false, .fits = {absent.fit}};
+    if (found != all.end() && is_covered(needed, found->second)) continue;
+    PROGTC_CHECK(add_rule(filter, SCMP_ACT_ERRNO(static_cast<std::uint32_t>(absent.error)), std::string(absent.name),
+                          absent.fit));
   }
   return Result<void>{};
 }

@@ -21,8 +21,8 @@
 namespace progtc::policy {
 namespace {
 
-// The kernel takes int parameters from the low half of a register: comparing that half is comparing what the kernel sees,
-// and a request hidden behind high bits (TIOCSTI + 2^32) cannot look like something else.
+// The kernel takes int parameters from the low half of a register: comparing that half is comparing what the kernel
+// sees, and a request hidden behind high bits (TIOCSTI + 2^32) cannot look like something else.
 constexpr std::uint64_t kInt = 0xFFFFFFFFULL;
 
 constexpr ArgumentFit fit(ArgumentCheck a) { return {{a, {}, {}}, 1}; }
@@ -62,17 +62,18 @@ constexpr std::array kMknodat = {fit({2, S_IFMT | kSetIds, S_IFREG}), fit({2, S_
 
 // F_NOTIFY and F_SETLEASE watch or block others on a file of the host; they are left out. fcntl.h hides some without
 // _GNU_SOURCE, which g++ defines.
-constexpr std::array kFcntl = one_of(1, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK,
-                                     F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_GETOWN, F_SETOWN, F_GETOWN_EX,
-                                     F_SETOWN_EX, F_GETSIG, F_SETSIG, F_GETLEASE, F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS,
-                                     F_GET_SEALS);
-// struct termios2 cannot be included next to the C library's termios, so its requests are spelt out (asm-generic/ioctls.h).
+constexpr std::array kFcntl =
+    one_of(1, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK,
+           F_OFD_SETLK, F_OFD_SETLKW, F_GETOWN, F_SETOWN, F_GETOWN_EX, F_SETOWN_EX, F_GETSIG, F_SETSIG, F_GETLEASE,
+           F_GETPIPE_SZ, F_SETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS);
+// struct termios2 cannot be included next to the C library's termios, so its requests are spelt out
+// (asm-generic/ioctls.h).
 constexpr std::uint32_t kTcgets2 = 0x802C542A;  // isatty() of glibc 2.42 and later
 constexpr std::uint32_t kTcsets2 = 0x402C542B;
 constexpr std::uint32_t kTcsetsw2 = 0x402C542C;
 constexpr std::uint32_t kTcsetsf2 = 0x402C542D;
-constexpr std::array kIoctlFile = one_of(1, TCGETS, kTcgets2, TIOCGWINSZ, TIOCGPGRP, FIONREAD, TIOCOUTQ, FIONBIO, FIOASYNC, FIOCLEX,
-                                         FIONCLEX);
+constexpr std::array kIoctlFile =
+    one_of(1, TCGETS, kTcgets2, TIOCGWINSZ, TIOCGPGRP, FIONREAD, TIOCOUTQ, FIONBIO, FIOASYNC, FIOCLEX, FIONCLEX);
 constexpr std::array kIoctlClone = one_of(1, FICLONE, FICLONERANGE);
 constexpr std::array kIoctlTerminal =
     one_of(1, TCSETS, TCSETSW, TCSETSF, kTcsets2, kTcsetsw2, kTcsetsf2, TCSBRK, TCSBRKP, TCXONC, TCFLSH, TIOCSWINSZ,
@@ -87,11 +88,11 @@ constexpr std::array kPrctl =
            PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS, PR_GET_TID_ADDRESS,
            PR_SET_THP_DISABLE, PR_GET_THP_DISABLE, PR_GET_SPECULATION_CTRL, kPrSetVma);
 constexpr std::array kPersonality = one_of(0, PER_LINUX, 0xFFFFFFFFU);  // reading it, and the value it already has
-constexpr std::array kOwnLimits = one_of(0, 0);                          // prlimit64 of oneself
-constexpr std::array kArchPrctl =
-    one_of(0, 0x1001 /* SET_GS */, 0x1002 /* SET_FS */, 0x1003 /* GET_FS */, 0x1004 /* GET_GS */, 0x1011 /* GET_CPUID */,
-           0x1021 /* GET_XCOMP_SUPP */, 0x1022 /* GET_XCOMP_PERM */, 0x1023 /* REQ_XCOMP_PERM: AMX in BLAS */,
-           0x3001 /* CET_STATUS, asked by the loader */, 0x5005 /* SHSTK_STATUS */);
+constexpr std::array kOwnLimits = one_of(0, 0);                         // prlimit64 of oneself
+constexpr std::array kArchPrctl = one_of(0, 0x1001 /* SET_GS */, 0x1002 /* SET_FS */, 0x1003 /* GET_FS */,
+                                         0x1004 /* GET_GS */, 0x1011 /* GET_CPUID */, 0x1021 /* GET_XCOMP_SUPP */,
+                                         0x1022 /* GET_XCOMP_PERM */, 0x1023 /* REQ_XCOMP_PERM: AMX in BLAS */,
+                                         0x3001 /* CET_STATUS, asked by the loader */, 0x5005 /* SHSTK_STATUS */);
 
 // ---- sockets: families, types and protocols are all lists of what is allowed; raw and packet sockets, MPTCP (which
 // escapes rules about TCP), SCTP and the rest are not on them. 15 is SOCK_TYPE_MASK; the kernel refuses other high bits
@@ -115,74 +116,158 @@ constexpr std::array kSocketpairUnix = one_of(0, AF_UNIX);
 
 constexpr GroupCall any(std::string_view name) { return {name, {}}; }
 
-constexpr GroupCall kMemory[] = {any("brk"),     any("mmap"),    any("munmap"),       any("mprotect"), any("mremap"),
-                                 any("madvise"), any("msync"),   any("memfd_create"), any("mlock"),    any("mlock2"),
+constexpr GroupCall kMemory[] = {any("brk"),     any("mmap"),     any("munmap"),       any("mprotect"), any("mremap"),
+                                 any("madvise"), any("msync"),    any("memfd_create"), any("mlock"),    any("mlock2"),
                                  any("munlock"), any("mlockall"), any("munlockall")};
 constexpr GroupCall kFilesRead[] = {
-    any("read"),       any("pread64"),    any("readv"),      any("preadv"),     any("preadv2"),    any("lseek"),
-    any("close"),      any("close_range"), {"open", kOpenRead}, {"openat", kOpenatRead}, any("stat"), any("fstat"),
-    any("lstat"),      any("newfstatat"), any("statx"),      any("access"),     any("faccessat"),  any("faccessat2"),
-    any("readlink"),   any("readlinkat"), any("getdents"),   any("getdents64"), any("getcwd"),     any("chdir"),
-    any("fchdir"),     any("statfs"),     any("fstatfs"),    any("dup"),        any("dup2"),       any("dup3"),
-    {"fcntl", kFcntl}, {"ioctl", kIoctlFile}, any("flock"),  any("fadvise64"),  any("readahead"),  any("getxattr"),
-    any("lgetxattr"),  any("fgetxattr"),  any("listxattr"),  any("llistxattr"), any("flistxattr")};
-constexpr GroupCall kFilesWrite[] = {
-    any("write"),     any("pwrite64"),  any("writev"),     any("pwritev"),   any("pwritev2"), {"open", kOpenWrite},
-    {"openat", kOpenatWrite}, {"creat", kMode1}, any("truncate"), any("ftruncate"), any("fallocate"), any("fsync"),
-    any("fdatasync"), any("sync_file_range"), {"mkdir", kMode1}, {"mkdirat", kMode2}, any("rmdir"), any("unlink"),
-    any("unlinkat"),  any("rename"),    any("renameat"),   any("renameat2"), any("link"),     any("linkat"),
-    any("symlink"),   any("symlinkat"), {"mknod", kMknod}, {"mknodat", kMknodat}, any("umask"), any("sendfile"),
-    any("copy_file_range"), {"ioctl", kIoctlClone}};
+    any("read"),       any("pread64"),        any("readv"),       any("preadv"),       any("preadv2"),
+    any("lseek"),      any("close"),          any("close_range"), {"open", kOpenRead}, {"openat", kOpenatRead},
+    any("stat"),       any("fstat"),          any("lstat"),       any("newfstatat"),   any("statx"),
+    any("access"),     any("faccessat"),      any("faccessat2"),  any("readlink"),     any("readlinkat"),
+    any("getdents"),   any("getdents64"),     any("getcwd"),      any("chdir"),        any("fchdir"),
+    any("statfs"),     any("fstatfs"),        any("dup"),         any("dup2"),         any("dup3"),
+    {"fcntl", kFcntl}, {"ioctl", kIoctlFile}, any("flock"),       any("fadvise64"),    any("readahead"),
+    any("getxattr"),   any("lgetxattr"),      any("fgetxattr"),   any("listxattr"),    any("llistxattr"),
+    any("flistxattr")};
+constexpr GroupCall kFilesWrite[] = {any("write"),
+                                     any("pwrite64"),
+                                     any("writev"),
+                                     any("pwritev"),
+                                     any("pwritev2"),
+                                     {"open", kOpenWrite},
+                                     {"openat", kOpenatWrite},
+                                     {"creat", kMode1},
+                                     any("truncate"),
+                                     any("ftruncate"),
+                                     any("fallocate"),
+                                     any("fsync"),
+                                     any("fdatasync"),
+                                     any("sync_file_range"),
+                                     {"mkdir", kMode1},
+                                     {"mkdirat", kMode2},
+                                     any("rmdir"),
+                                     any("unlink"),
+                                     any("unlinkat"),
+                                     any("rename"),
+                                     any("renameat"),
+                                     any("renameat2"),
+                                     any("link"),
+                                     any("linkat"),
+                                     any("symlink"),
+                                     any("symlinkat"),
+                                     {"mknod", kMknod},
+                                     {"mknodat", kMknodat},
+                                     any("umask"),
+                                     any("sendfile"),
+                                     any("copy_file_range"),
+                                     {"ioctl", kIoctlClone}};
 constexpr GroupCall kFileMetadata[] = {
-    {"chmod", kMode1}, {"fchmod", kMode1}, {"fchmodat", kMode2}, any("chown"), any("fchown"), any("lchown"),
-    any("fchownat"),   any("utime"),       any("utimes"),        any("utimensat"), any("futimesat"), any("setxattr"),
-    any("lsetxattr"),  any("fsetxattr"),   any("removexattr"),   any("lremovexattr"), any("fremovexattr")};
+    {"chmod", kMode1},   {"fchmod", kMode1}, {"fchmodat", kMode2}, any("chown"),     any("fchown"),
+    any("lchown"),       any("fchownat"),    any("utime"),         any("utimes"),    any("utimensat"),
+    any("futimesat"),    any("setxattr"),    any("lsetxattr"),     any("fsetxattr"), any("removexattr"),
+    any("lremovexattr"), any("fremovexattr")};
 constexpr GroupCall kFileWatching[] = {any("inotify_init"), any("inotify_init1"), any("inotify_add_watch"),
                                        any("inotify_rm_watch")};
 constexpr GroupCall kZeroCopy[] = {any("splice"), any("tee")};
-constexpr GroupCall kEvents[] = {any("poll"),          any("ppoll"),         any("select"),        any("pselect6"),
-                                 any("epoll_create"),  any("epoll_create1"), any("epoll_ctl"),     any("epoll_wait"),
-                                 any("epoll_pwait"),   any("epoll_pwait2"),  any("eventfd"),       any("eventfd2"),
-                                 any("timerfd_create"), any("timerfd_settime"), any("timerfd_gettime"), any("signalfd"),
-                                 any("signalfd4"),     any("pipe"),          any("pipe2")};
-constexpr GroupCall kTime[] = {any("clock_gettime"), any("clock_getres"), any("clock_nanosleep"), any("nanosleep"),
-                               any("gettimeofday"),  any("time"),         any("getitimer"),       any("setitimer"),
-                               any("alarm"),         any("timer_create"), any("timer_settime"),   any("timer_gettime"),
-                               any("timer_getoverrun"), any("timer_delete")};
-constexpr GroupCall kSignals[] = {any("rt_sigaction"),  any("rt_sigprocmask"),  any("rt_sigreturn"),    any("rt_sigpending"),
-                                  any("rt_sigsuspend"), any("rt_sigtimedwait"), any("rt_sigqueueinfo"), any("rt_tgsigqueueinfo"),
-                                  any("sigaltstack"),   any("pause"),           any("kill"),            any("tkill"),
-                                  any("tgkill"),        any("restart_syscall")};
-constexpr GroupCall kThreads[] = {{"clone", kCloneThread}, any("futex"), any("set_robust_list"), any("get_robust_list"),
-                                  any("set_tid_address"),  any("rseq"),  any("membarrier"),      any("sched_yield"),
-                                  any("gettid"),           any("exit"),  {"arch_prctl", kArchPrctl}};
-constexpr GroupCall kProcessInfo[] = {
-    any("getpid"),     any("getppid"),   any("getpgid"),   any("getpgrp"),  any("getsid"),    any("getuid"),
-    any("geteuid"),    any("getgid"),    any("getegid"),   any("getresuid"), any("getresgid"), any("getgroups"),
-    any("capget"),     any("getrusage"), any("getrlimit"), any("setrlimit"), {"prlimit64", kOwnLimits}, any("times"),
-    any("uname"),      any("sysinfo"),   any("getrandom"), any("getcpu"),   any("getpriority"), any("ioprio_get"),
-    any("sched_getaffinity"), any("sched_getattr"), any("sched_getparam"), any("sched_getscheduler"),
-    any("sched_get_priority_max"), any("sched_get_priority_min"), any("sched_rr_get_interval"), {"prctl", kPrctl},
-    {"personality", kPersonality}, any("exit_group")};
-constexpr GroupCall kScheduling[] = {any("sched_setaffinity"), any("sched_setattr"), any("sched_setparam"),
-                                     any("sched_setscheduler"), any("setpriority"), any("ioprio_set")};
-constexpr GroupCall kProcesses[] = {{"clone", kCloneProcess}, any("fork"),   any("vfork"),      any("wait4"), any("waitid"),
-                                    any("setpgid"),           any("setsid"), any("pidfd_open"), any("pidfd_send_signal")};
+constexpr GroupCall kEvents[] = {any("poll"),           any("ppoll"),           any("select"),
+                                 any("pselect6"),       any("epoll_create"),    any("epoll_create1"),
+                                 any("epoll_ctl"),      any("epoll_wait"),      any("epoll_pwait"),
+                                 any("epoll_pwait2"),   any("eventfd"),         any("eventfd2"),
+                                 any("timerfd_create"), any("timerfd_settime"), any("timerfd_gettime"),
+                                 any("signalfd"),       any("signalfd4"),       any("pipe"),
+                                 any("pipe2")};
+constexpr GroupCall kTime[] = {
+    any("clock_gettime"), any("clock_getres"),  any("clock_nanosleep"),  any("nanosleep"),   any("gettimeofday"),
+    any("time"),          any("getitimer"),     any("setitimer"),        any("alarm"),       any("timer_create"),
+    any("timer_settime"), any("timer_gettime"), any("timer_getoverrun"), any("timer_delete")};
+constexpr GroupCall kSignals[] = {any("rt_sigaction"),
+                                  any("rt_sigprocmask"),
+                                  any("rt_sigreturn"),
+                                  any("rt_sigpending"),
+                                  any("rt_sigsuspend"),
+                                  any("rt_sigtimedwait"),
+                                  any("rt_sigqueueinfo"),
+                                  any("rt_tgsigqueueinfo"),
+                                  any("sigaltstack"),
+                                  any("pause"),
+                                  any("kill"),
+                                  any("tkill"),
+                                  any("tgkill"),
+                                  any("restart_syscall")};
+constexpr GroupCall kThreads[] = {
+    {"clone", kCloneThread}, any("futex"), any("set_robust_list"),    any("get_robust_list"),
+    any("set_tid_address"),  any("rseq"),  any("membarrier"),         any("sched_yield"),
+    any("gettid"),           any("exit"),  {"arch_prctl", kArchPrctl}};
+constexpr GroupCall kProcessInfo[] = {any("getpid"),
+                                      any("getppid"),
+                                      any("getpgid"),
+                                      any("getpgrp"),
+                                      any("getsid"),
+                                      any("getuid"),
+                                      any("geteuid"),
+                                      any("getgid"),
+                                      any("getegid"),
+                                      any("getresuid"),
+                                      any("getresgid"),
+                                      any("getgroups"),
+                                      any("capget"),
+                                      any("getrusage"),
+                                      any("getrlimit"),
+                                      any("setrlimit"),
+                                      {"prlimit64", kOwnLimits},
+                                      any("times"),
+                                      any("uname"),
+                                      any("sysinfo"),
+                                      any("getrandom"),
+                                      any("getcpu"),
+                                      any("getpriority"),
+                                      any("ioprio_get"),
+                                      any("sched_getaffinity"),
+                                      any("sched_getattr"),
+                                      any("sched_getparam"),
+                                      any("sched_getscheduler"),
+                                      any("sched_get_priority_max"),
+                                      any("sched_get_priority_min"),
+                                      any("sched_rr_get_interval"),
+                                      {"prctl", kPrctl},
+                                      {"personality", kPersonality},
+                                      any("exit_group")};
+constexpr GroupCall kScheduling[] = {any("sched_setaffinity"),  any("sched_setattr"), any("sched_setparam"),
+                                     any("sched_setscheduler"), any("setpriority"),   any("ioprio_set")};
+constexpr GroupCall kProcesses[] = {{"clone", kCloneProcess},
+                                    any("fork"),
+                                    any("vfork"),
+                                    any("wait4"),
+                                    any("waitid"),
+                                    any("setpgid"),
+                                    any("setsid"),
+                                    any("pidfd_open"),
+                                    any("pidfd_send_signal")};
 constexpr GroupCall kExec[] = {any("execve"), any("execveat")};
 constexpr GroupCall kTerminals[] = {{"ioctl", kIoctlTerminal}};
-constexpr GroupCall kIpc[] = {any("shmget"), any("shmat"),   any("shmdt"),     any("shmctl"),       any("semget"),
-                              any("semop"),  any("semtimedop"), any("semctl"), any("msgget"),       any("msgsnd"),
-                              any("msgrcv"), any("msgctl"),  any("mq_open"),   any("mq_unlink"),    any("mq_timedsend"),
-                              any("mq_timedreceive"), any("mq_notify"), any("mq_getsetattr")};
-constexpr GroupCall kSocketPairs[] = {{"socketpair", kSocketpairUnix}, any("sendto"), any("recvfrom"), any("sendmsg"),
-                                      any("recvmsg"), any("shutdown"), any("getsockname"), any("getpeername"),
-                                      any("getsockopt"), any("setsockopt")};
-constexpr GroupCall kSocketsUnix[] = {{"socket", kSocketUnix}, any("connect"), any("bind"), any("listen"), any("accept"),
-                                      any("accept4"),          any("sendmmsg"), any("recvmmsg")};
-constexpr GroupCall kSocketsInet[] = {{"socket", kSocketInet}, any("connect"), any("bind"), any("listen"), any("accept"),
-                                      any("accept4"),          any("sendmmsg"), any("recvmmsg"), {"ioctl", kIoctlNetwork}};
-constexpr GroupCall kIdentity[] = {any("setuid"),    any("setgid"),    any("setreuid"), any("setregid"), any("setresuid"),
-                                   any("setresgid"), any("setfsuid"),  any("setfsgid"), any("setgroups"), any("capset")};
+constexpr GroupCall kIpc[] = {any("shmget"),    any("shmat"),        any("shmdt"),        any("shmctl"),
+                              any("semget"),    any("semop"),        any("semtimedop"),   any("semctl"),
+                              any("msgget"),    any("msgsnd"),       any("msgrcv"),       any("msgctl"),
+                              any("mq_open"),   any("mq_unlink"),    any("mq_timedsend"), any("mq_timedreceive"),
+                              any("mq_notify"), any("mq_getsetattr")};
+constexpr GroupCall kSocketPairs[] = {{"socketpair", kSocketpairUnix},
+                                      any("sendto"),
+                                      any("recvfrom"),
+                                      any("sendmsg"),
+                                      any("recvmsg"),
+                                      any("shutdown"),
+                                      any("getsockname"),
+                                      any("getpeername"),
+                                      any("getsockopt"),
+                                      any("setsockopt")};
+constexpr GroupCall kSocketsUnix[] = {{"socket", kSocketUnix}, any("connect"), any("bind"),     any("listen"),
+                                      any("accept"),           any("accept4"), any("sendmmsg"), any("recvmmsg")};
+constexpr GroupCall kSocketsInet[] = {{"socket", kSocketInet}, any("connect"),  any("bind"),
+                                      any("listen"),           any("accept"),   any("accept4"),
+                                      any("sendmmsg"),         any("recvmmsg"), {"ioctl", kIoctlNetwork}};
+constexpr GroupCall kIdentity[] = {any("setuid"),    any("setgid"),    any("setreuid"), any("setregid"),
+                                   any("setresuid"), any("setresgid"), any("setfsuid"), any("setfsgid"),
+                                   any("setgroups"), any("capset")};
 constexpr GroupCall kSync[] = {any("sync"), any("syncfs")};
 
 constexpr SyscallGroup kGroups[] = {
@@ -211,10 +296,10 @@ constexpr SyscallGroup kGroups[] = {
 
 // What the runner's code in the sandbox and the interpreter under it cannot do without, whatever a policy says.
 constexpr std::string_view kRunnerCalls[] = {
-    "read",   "write",    "readv",  "writev",         "sendmsg",      "recvmsg",      "close",          "poll",
-    "futex",  "mmap",     "munmap", "mprotect",       "mremap",       "brk",          "madvise",        "rt_sigaction",
-    "fstat",  "lseek",    "getpid", "rt_sigprocmask", "rt_sigreturn", "clock_gettime", "restart_syscall", "gettid",
-    "exit",   "exit_group"};
+    "read",          "write",           "readv",  "writev", "sendmsg",   "recvmsg",        "close",
+    "poll",          "futex",           "mmap",   "munmap", "mprotect",  "mremap",         "brk",
+    "madvise",       "rt_sigaction",    "fstat",  "lseek",  "getpid",    "rt_sigprocmask", "rt_sigreturn",
+    "clock_gettime", "restart_syscall", "gettid", "exit",   "exit_group"};
 
 constexpr AbsentCall kAbsentCalls[] = {
     // Its flags are behind a pointer, where no filter can see a namespace flag; glibc goes on with clone.
@@ -242,17 +327,77 @@ constexpr AbsentCall kAbsentCalls[] = {
     {"landlock_restrict_self", {}, ENOSYS},
     // getaddrinfo asks netlink which address families are configured and takes "both" for an answer otherwise.
     {"socket", fit({0, kInt, AF_NETLINK}), EAFNOSUPPORT},
+    // Exactly how glibc looks for the name service cache daemon before it reads /etc/passwd itself; os.path.expanduser
+    // does it. Python's own sockets are never made with both flags.
+    {"socket", fit({0, kInt, AF_UNIX}, {1, kInt, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK}, {2, kInt, 0}),
+     EAFNOSUPPORT},
 };
 
-constexpr std::string_view kDangerous[] = {
-    "acct", "add_key", "adjtimex", "bpf", "chroot", "clock_adjtime", "clock_settime", "clone3", "create_module",
-    "delete_module", "fanotify_init", "fanotify_mark", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick",
-    "init_module", "io_uring_enter", "io_uring_register", "io_uring_setup", "ioperm", "iopl", "kcmp", "kexec_file_load",
-    "kexec_load", "keyctl", "lookup_dcookie", "memfd_secret", "migrate_pages", "modify_ldt", "mount", "mount_setattr",
-    "move_mount", "move_pages", "name_to_handle_at", "nfsservctl", "open_by_handle_at", "open_tree", "perf_event_open",
-    "pidfd_getfd", "pivot_root", "process_madvise", "process_vm_readv", "process_vm_writev", "ptrace", "query_module",
-    "quotactl", "quotactl_fd", "reboot", "request_key", "seccomp", "setdomainname", "sethostname", "setns", "settimeofday",
-    "swapoff", "swapon", "syslog", "umount2", "unshare", "uselib", "userfaultfd", "vhangup", "vmsplice"};
+constexpr std::string_view kDangerous[] = {"acct",
+                                           "add_key",
+                                           "adjtimex",
+                                           "bpf",
+                                           "chroot",
+                                           "clock_adjtime",
+                                           "clock_settime",
+                                           "clone3",
+                                           "create_module",
+                                           "delete_module",
+                                           "fanotify_init",
+                                           "fanotify_mark",
+                                           "finit_module",
+                                           "fsconfig",
+                                           "fsmount",
+                                           "fsopen",
+                                           "fspick",
+                                           "init_module",
+                                           "io_uring_enter",
+                                           "io_uring_register",
+                                           "io_uring_setup",
+                                           "ioperm",
+                                           "iopl",
+                                           "kcmp",
+                                           "kexec_file_load",
+                                           "kexec_load",
+                                           "keyctl",
+                                           "lookup_dcookie",
+                                           "memfd_secret",
+                                           "migrate_pages",
+                                           "modify_ldt",
+                                           "mount",
+                                           "mount_setattr",
+                                           "move_mount",
+                                           "move_pages",
+                                           "name_to_handle_at",
+                                           "nfsservctl",
+                                           "open_by_handle_at",
+                                           "open_tree",
+                                           "perf_event_open",
+                                           "pidfd_getfd",
+                                           "pivot_root",
+                                           "process_madvise",
+                                           "process_vm_readv",
+                                           "process_vm_writev",
+                                           "ptrace",
+                                           "query_module",
+                                           "quotactl",
+                                           "quotactl_fd",
+                                           "reboot",
+                                           "request_key",
+                                           "seccomp",
+                                           "setdomainname",
+                                           "sethostname",
+                                           "setns",
+                                           "settimeofday",
+                                           "swapoff",
+                                           "swapon",
+                                           "syslog",
+                                           "umount2",
+                                           "unshare",
+                                           "uselib",
+                                           "userfaultfd",
+                                           "vhangup",
+                                           "vmsplice"};
 static_assert(std::is_sorted(std::begin(kDangerous), std::end(kDangerous)));
 
 struct NativeTable {
@@ -303,7 +448,8 @@ bool is_never_allowed_ioctl(std::uint64_t request) {
 }
 
 bool is_known_syscall(std::string_view name) {
-  // libseccomp answers a negative number of its own for a call of another architecture, __NR_SCMP_ERROR for no call at all.
+  // libseccomp answers a negative number of its own for a call of another architecture, __NR_SCMP_ERROR for no call at
+  // all.
   return seccomp_syscall_resolve_name(std::string(name).c_str()) != __NR_SCMP_ERROR;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// System calls by what a program wants with them. A group names calls and, where the number alone says too little, which
-// arguments are meant: `prctl` belongs to "process-info" only for options that read or name.
+// System calls by what a program wants with them. A group names calls and, where the number alone says too little,
+// which arguments are meant: `prctl` belongs to "process-info" only for options that read or name.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -40,8 +40,8 @@ struct SyscallGroup {
 std::span<const SyscallGroup> syscall_groups();
 const SyscallGroup* find_syscall_group(std::string_view name);  // null: no such group
 
-// Always allowed, as the runner's own code makes them between installing the filter and the first user line, and after the
-// last. Denying one is an error.
+// Always allowed, as the runner's own code makes them between installing the filter and the first user line, and after
+// the last. Denying one is an error.
 std::span<const std::string_view> runner_calls();
 // Answered as if the kernel had no such call, silently, because libraries fall back: on EPERM they would give up.
 struct AbsentCall {
@@ -54,13 +54,14 @@ std::span<const AbsentCall> absent_calls();
 // Whether no shipped policy allows it and none should: a way out of the sandbox or into the kernel's less tested parts.
 bool is_dangerous_syscall(std::string_view name);
 
-// TIOCSTI and TIOCLINUX type into the terminal of whoever started the sandbox. The kernel looks at 32 bits, and so does this.
+// TIOCSTI and TIOCLINUX type into the terminal of whoever started the sandbox. The kernel looks at 32 bits, and so does
+// this.
 bool is_never_allowed_ioctl(std::uint64_t request);
 
 // The native table of libseccomp.
 bool is_known_syscall(std::string_view name);  // also names of other architectures' tables, which then have no effect
 std::optional<int> syscall_number(std::string_view name);  // nothing where the native table has none
-std::string syscall_name(int number);                       // empty: unknown
+std::string syscall_name(int number);                      // empty: unknown
 std::span<const std::string> known_syscall_names();
 // Numbers from 0 to the highest known one that the table knows nothing about, as closed ranges.
 struct NumberRange {
