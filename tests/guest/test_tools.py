@@ -1,5 +1,6 @@
 """Calls from user code to the host."""
 import os
+import signal
 import tempfile
 import unittest
 
@@ -156,22 +157,35 @@ class SynchronousTools(unittest.TestCase):
 
     def test_a_signal_handler_may_call_a_tool_and_may_raise(self):
         def answer(host, call):
-            if call["tool"] != "hang":  # that one waits until the handler interrupts it
+            if call["tool"] == "hang":
+                os.kill(call["args"][0], signal.SIGUSR1)
+            else:
                 host.reply(call, call["tool"])
-        run = run_guest("import signal\n"
+        run = run_guest("import os, signal\n"
                         "def handler(*_):\n"
                         "    seen.append(tools.inner())\n"
                         "    raise RuntimeError('stop')\n"
                         "seen = []\n"
-                        "signal.signal(signal.SIGALRM, handler)\n"
+                        "h = signal.signal(signal.SIGUSR1, handler)\n"
                         "for _ in range(20):\n"
-                        "    try:\n"
-                        "        signal.setitimer(signal.ITIMER_REAL, 0.001)\n"
-                        "        tools.hang()\n"
+                        "    try: tools.hang(os.getpid())\n"
                         "    except RuntimeError as e: seen.append(str(e))\n"
                         "seen.append(tools.after())\n"
                         "seen == ['inner', 'stop'] * 20 + ['after']", answer=answer)
         self.assertEqual((run.done, run.err), ({"ok": True, "value": True}, ""))
+
+    def test_a_signal_handler_may_take_the_reply_of_the_call_beneath_it(self):
+        def answer(host, call):
+            if call["tool"] == "inner":
+                host.reply(host.run.calls[0], "outer")
+                host.reply(call, "inner")
+            else:
+                os.kill(call["args"][0], signal.SIGUSR1)
+        run = run_guest("import os, signal\nseen = []\n"
+                        "def handler(*_): seen.append(tools.inner())\n"
+                        "h = signal.signal(signal.SIGUSR1, handler)\n"
+                        "seen.append(tools.outer(os.getpid()))\nseen", answer=answer)
+        self.assertEqual(run.done["value"], ["inner", "outer"])
 
     def test_a_host_that_stops_reading_gets_no_deadlock(self):
         # It reads nothing until its replies, more than a socket buffer holds, are taken.

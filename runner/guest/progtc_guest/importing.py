@@ -57,10 +57,10 @@ class SourceFinder:
         return spec
 
     def create_module(self, spec):
-        spec.loader = self._loader
         return self._loader.create_module(spec)
 
     def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
         self.seed(module)
 

@@ -68,7 +68,7 @@ def _fail(error, program, channel):
     except BaseException:  # out of memory, or of the user's making
         text = f"{type(error).__name__}\n"
     _flush("stdout")
-    exit_error = tracebacks.report(error, text)
+    exit_error = tracebacks.report(error, text, program)
     _finish(channel, outcome.failure(error, text, channel.frame_bytes))
     if exit_error is not None:
         return exit_error.with_traceback(None)

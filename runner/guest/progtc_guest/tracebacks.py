@@ -57,7 +57,7 @@ def format(error, program):
     return text
 
 
-def report(error, text):
+def report(error, text, program):
     """Hands the error to `sys.excepthook`; `text` is what the default one prints. Returns the SystemExit that a hook of
     the user raised, or None."""
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
@@ -74,10 +74,8 @@ def report(error, text):
         except SystemExit as exit:
             return exit
         except BaseException as failure:
-            strip(failure, None)
-            _write("Error in sys.excepthook:\n")
-            _print_exception(type(failure), failure, failure.__traceback__)
-            _write("\nOriginal exception was:\n" + text)
+            strip(failure, program)
+            _write("Error in sys.excepthook:\n" + format(failure, program) + "\nOriginal exception was:\n" + text)
     return None
 
 
