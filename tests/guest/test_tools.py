@@ -22,7 +22,8 @@ class SynchronousTools(unittest.TestCase):
 
     def test_list_and_search(self):
         entries = ["fetch", {"name": "read", "description": "Fetches a file", "params": {"path": "where"}}]
-        run = run_guest("[tools.list(), [t['name'] for t in tools.search('FETCH')], len(tools.search(''))]", tools=entries)
+        run = run_guest("[tools.list(), [t['name'] for t in tools.search('FETCH')], len(tools.search(''))]",
+                        tools=entries)
         self.assertEqual(run.done["value"], [
             [{"name": "fetch", "description": "", "params": {}},
              {"name": "read", "description": "Fetches a file", "params": {"path": "where"}}], ["fetch", "read"], 2])
@@ -47,8 +48,9 @@ class SynchronousTools(unittest.TestCase):
         run = run_guest("def f():\n    tools.add(1)\nf()\n", mode="script",
                         answer=lambda host, call: host.fail(call, "tool_error", "KeyError", "k"))
         lines = [line for line in run.err.splitlines() if set(line) - set(" ^~")]
-        self.assertEqual(lines, ["Traceback (most recent call last):", '  File "script.py", line 3, in <module>', "    f()",
-                                 '  File "script.py", line 2, in f', "    tools.add(1)", "tools.ToolError: KeyError: k"])
+        self.assertEqual(lines, [
+            "Traceback (most recent call last):", '  File "script.py", line 3, in <module>', "    f()",
+            '  File "script.py", line 2, in f', "    tools.add(1)", "tools.ToolError: KeyError: k"])
         self.assertEqual(run.returncode, 1)
 
     def test_arguments_that_cannot_be_sent_are_local_errors(self):
@@ -91,8 +93,9 @@ class SynchronousTools(unittest.TestCase):
         self.assertEqual(run.done["value"], 5_000_000)
 
     def test_a_long_integer_in_a_result(self):
-        run = run_guest("tools.add() == -7 * 10 ** 5000",
-                        answer=lambda host, call: host.send(REPLY, b'{"id":%d,"result":-7%s}' % (call["id"], b"0" * 5000)))
+        def answer(host, call):
+            host.send(REPLY, b'{"id":%d,"result":-7%s}' % (call["id"], b"0" * 5000))
+        run = run_guest("tools.add() == -7 * 10 ** 5000", answer=answer)
         self.assertEqual(run.done["value"], True)
 
     def test_replies_nobody_waits_for_and_unknown_frames_are_ignored(self):
@@ -250,15 +253,18 @@ class AsynchronousTools(unittest.TestCase):
     def test_an_unknown_name_names_the_known_ones(self):
         run = run_guest("from tools import x", mode="script")
         self.assertEqual(run.err, 'Traceback (most recent call last):\n  File "script.py", line 1, in <module>\n'
-                         "    from tools import x\nImportError: cannot import name 'x' from 'tools' (available: add, echo)\n")
+                         "    from tools import x\n"
+                         "ImportError: cannot import name 'x' from 'tools' (available: add, echo)\n")
 
     def test_errors(self):
         def answer(host, call):
             host.fail(call, *call["args"])
         run = run_guest("import asyncio\nfrom tools import add, ToolError\nseen = []\n"
-                        "try: await add('timeout', 'T', 'late')\nexcept asyncio.TimeoutError as e: seen.append(str(e))\n"
-                        "try: await add('timeout', 'T', 'late')\nexcept TimeoutError as e: seen.append(str(e))\n"
-                        "try: await add('denied', '', 'no')\nexcept ToolError as e: seen.append(e.type)\n"
+                        "for error in (asyncio.TimeoutError, TimeoutError):\n"
+                        "    try: await add('timeout', 'T', 'late')\n"
+                        "    except error as e: seen.append(str(e))\n"
+                        "try: await add('denied', '', 'no')\n"
+                        "except ToolError as e: seen.append(e.type)\n"
                         "seen", answer=answer)
         self.assertEqual(run.done["value"], ["late", "late", "ToolDenied"])
 

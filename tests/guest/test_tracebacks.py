@@ -54,15 +54,17 @@ SAME = {
     "an excepthook that raises": "import sys\ndef hook(*a): {}['hook']\nsys.excepthook = hook\n1 / 0\n",
     "an excepthook that formats": "import sys, traceback\nsys.excepthook = traceback.print_exception\n1 / 0\n",
     "printing it oneself": "import traceback\ntry:\n    1 / 0\nexcept Exception:\n    traceback.print_exc()\n",
-    "linecache imported early": "import linecache\ndef f():\n    raise ValueError(linecache.getline(__file__, 2))\nf()\n",
+    "linecache imported early": "import linecache\ndef f():\n    raise ValueError(linecache.getline(__file__, 2))\n"
+                                "f()\n",
     "inspect of one's source": "import inspect\ndef f():\n    pass\nprint(inspect.getsource(f))\n",
     "a logged exception": "import logging\ntry:\n    1 / 0\nexcept Exception:\n    logging.exception('oops')\n",
 }
 if sys.version_info >= (3, 11):
     SAME["notes"] = "e = ValueError('x')\ne.add_note('a note')\nraise e\n"
-    SAME["an exception group"] = ("def f(): 1 / 0\nerrors = []\nfor g in (f, lambda: {}['k']):\n    try:\n        g()\n"
-                                  "    except Exception as e:\n        errors.append(e)\n"
-                                  "raise ExceptionGroup('several', errors + [ExceptionGroup('in', [OSError(2, 'x')])])\n")
+    SAME["an exception group"] = (
+        "def f(): 1 / 0\nerrors = []\nfor g in (f, lambda: {}['k']):\n    try:\n        g()\n"
+        "    except Exception as e:\n        errors.append(e)\n"
+        "raise ExceptionGroup('several', errors + [ExceptionGroup('in', [OSError(2, 'x')])])\n")
 FILES = {"helper.py": "def fail(x):\n    y = x\n    raise ValueError(y)\n", "broken.py": "x = = 1\n",
          "failing.py": "import helper\nhelper.fail('at import')\n"}
 
@@ -91,7 +93,8 @@ class Tracebacks(unittest.TestCase):
     def test_code_without_a_file_shows_its_lines(self):
         run = run_guest("def f():\n    prnt('x')\nif 1:\n    f()\n")
         lines = [line for line in run.err.splitlines() if set(line) - set(" ^~")]
-        self.assertEqual(lines[:5], ["Traceback (most recent call last):", '  File "<string>", line 4, in <module>', "    f()",
+        self.assertEqual(lines[:5], ["Traceback (most recent call last):",
+                                     '  File "<string>", line 4, in <module>', "    f()",
                                      '  File "<string>", line 2, in f', "    prnt('x')"])
         self.assertEqual(run.done["error"]["traceback"], run.err)
 
@@ -105,8 +108,8 @@ class Tracebacks(unittest.TestCase):
         lines = [line for line in run.err.splitlines() if set(line) - set(" ^~")]
         self.assertEqual(lines, [
             "Traceback (most recent call last):", '  File "script.py", line 7, in <module>', "    await outer()",
-            '  File "script.py", line 6, in outer', "    await inner()", '  File "script.py", line 4, in inner', "    1 / 0",
-            "ZeroDivisionError: division by zero"])
+            '  File "script.py", line 6, in outer', "    await inner()",
+            '  File "script.py", line 4, in inner', "    1 / 0", "ZeroDivisionError: division by zero"])
 
     def test_errors_of_gathered_tool_calls(self):
         run = run_guest("import asyncio\nfrom tools import add\nasync def one():\n    return await add()\n"

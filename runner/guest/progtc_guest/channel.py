@@ -2,11 +2,11 @@
 
 A frame is a little-endian u32 (length of the payload), one byte (kind), the payload (a JSON object).
 
-Sharing. `_lock` guards all state and is never held while waiting: the descriptor is non-blocking, and whoever waits does
-so in `poll` or in an event loop. Of the threads that wait for replies one, the *leader*, polls and hands out what
-arrives, its own reply or another's; the others sleep on a lock of their own. A leader that is done wakes one of them to
-lead. Event loops watch the descriptor themselves (`add_reader`), so a loop needs no thread, and any of them may read a
-reply that is meant for another. But nobody reads past a leader: it would go on polling for a reply already taken. What
+Sharing. `_lock` guards all state and is never held while waiting: the descriptor is non-blocking, and whoever waits
+does so in `poll` or in an event loop. Of the threads that wait for replies one, the *leader*, polls and hands out what
+arrives, its own reply or another's; the others sleep on a lock of their own. A leader that is done wakes one of them
+to lead. Event loops watch the descriptor themselves (`add_reader`), so a loop needs no thread, and any of them may read
+a reply that is meant for another. But nobody reads past a leader: it would go on polling for a reply already taken. What
 wakes the others wakes it as well, and they find nothing left, or the leader gone.
 
 Backpressure. The host stops reading when too many calls are pending. A sender that cannot write therefore goes on
@@ -32,8 +32,8 @@ JOB, REPLY, CANCEL = 16, 17, 18
 _HEADER_BYTES = 5
 _DEFAULT_FRAME_BYTES = 16 << 20
 _READ_BYTES = 65536
-# A signal handler that calls a tool while the leader polls beneath it may take the leader's reply, and Python resumes an
-# interrupted poll: it ends after this time to look. Every other wait ends with an event.
+# A signal handler that calls a tool while the leader polls beneath it may take the leader's reply, and Python resumes
+# an interrupted poll: it ends after this time to look. Every other wait ends with an event.
 _POLL_MS = 1000
 _GONE = {"error": {"kind": "tool_error", "message": "the host has gone"}}
 _CANCELLED = {"error": {"kind": "tool_error", "type": "Cancelled", "message": "the host cancelled the call"}}

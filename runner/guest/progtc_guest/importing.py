@@ -7,8 +7,6 @@ from .tools import ToolsModule
 
 __builtins__ = __builtins__.copy()
 
-_FileFinder = sys.modules["_frozen_importlib_external"].PathFinder
-
 
 class ToolsFinder:
     """On `sys.meta_path`: in front when the run has tools, at the end otherwise, where a `tools` of the user wins."""
