@@ -74,6 +74,11 @@ class Process(unittest.TestCase):
         self.assertEqual(run_guest("\ufeffprint(1)", mode="script").out, "1\n")
 
 
+    def test_a_warmed_template_runs_the_same(self):
+        start = "from progtc_guest import runtime; runtime.warm()"
+        self.assertEqual(run_guest("print(__name__)\n41 + 1", prelude=start).done, {"ok": True, "value": 42})
+
+
 class Streams(unittest.TestCase):
     def test_stdin(self):
         run = run_guest("import sys\nprint(input('? '))\nprint(repr(sys.stdin.readline()))\n"

@@ -24,6 +24,12 @@ def main(fd):
         raise ending
 
 
+def warm():
+    """For a template that serves many runs: does once, before it is cloned, what each run would do first. Optional; a
+    template of one run loses by it."""
+    execute.warm()
+
+
 def _run(job, channel):
     """Returns the exception to leave with, or None."""
     program = value = failure = None
