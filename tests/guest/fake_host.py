@@ -1,6 +1,7 @@
 """The host's end of the channel, for tests of the guest: real frames over a real socketpair, answers from a function.
 
-The guest runs in the interpreter that runs the tests, as the template would start it (`-I -S -B`), but confined by nothing.
+The guest runs in the interpreter that runs the tests, as the template would start it (`-I -S -B`), but confined by
+nothing.
 """
 import json
 import os
@@ -100,7 +101,8 @@ def run_guest(code=None, *, mode="code", answer=echo, stdin=b"", tools=("add", "
     """Runs one job and returns its Run. `prelude` is Python that the template executes first."""
     with tempfile.TemporaryDirectory() as directory:
         job = {"mode": mode, "argv": ["-c"], "path": [], "site": [], "cwd": directory, "env": BARE_ENV,
-               "tools": None if tools is None else list(tools), "frame_bytes": 16 << 20, "executable": sys.executable, **job}
+               "tools": None if tools is None else list(tools), "frame_bytes": 16 << 20,
+               "executable": sys.executable, **job}
         if code is not None:
             job["code"] = code
         job.setdefault("filename", "<string>" if mode == "code" else "script.py")
@@ -151,4 +153,5 @@ def run_bare(source, *, name="script.py", argv=(), stdin=b"", env=BARE_ENV, file
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         # Python makes the path of a script absolute; the tests' jobs give the name alone.
         prefix = os.path.realpath(directory) + "/"
-        return process.stdout.decode().replace(prefix, ""), process.stderr.decode().replace(prefix, ""), process.returncode
+        out, err = (text.decode().replace(prefix, "") for text in (process.stdout, process.stderr))
+        return out, err, process.returncode

@@ -4,8 +4,8 @@ Processes
     A trusted *template* (`python3 -I -S -B`) imports this package once and never runs anybody's code. A helper in C
     clones it. The clone, the *worker*, arrives confined (namespaces, seccomp, limits) with four descriptors: 0, 1 and 2
     are pipes, 3 is the channel to the host. It calls `runtime.main(3)` and is untrusted from the first line of user
-    code on; nothing here is a security boundary. What this package owes is fidelity (a script must behave as under a bare
-    `python3`) and an honest `done` frame; the host believes neither and takes the verdict from the kernel.
+    code on; nothing here is a security boundary. What this package owes is fidelity (a script must behave as under a
+    bare `python3`) and an honest `done` frame; the host believes neither and takes the verdict from the kernel.
 
 One run
     `runtime`     ready -> job -> prepare -> execute -> flush -> done -> return, so that the interpreter finalizes

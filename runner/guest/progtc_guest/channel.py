@@ -2,11 +2,12 @@
 
 A frame is a little-endian u32 (length of the payload), one byte (kind), the payload (a JSON object).
 
-Sharing. `_lock` guards all state and is never held while waiting: the descriptor is non-blocking, and whoever waits does
-so in `poll` or in an event loop. Of the threads that wait for replies one, the *leader*, polls and hands out what
-arrives, its own reply or another's; the others sleep on a lock of their own. A leader that is done wakes one of them to
-lead. Event loops watch the descriptor themselves (`add_reader`), so a loop needs no thread, and any of them may read a
-reply that is meant for another.
+Sharing. `_lock` guards all state and is never held while waiting: the descriptor is non-blocking, and whoever waits
+does so in `poll` or in an event loop. Of the threads that wait for replies one, the *leader*, polls and hands out what
+arrives, its own reply or another's; the others sleep on a lock of their own. A leader that is done wakes one of them
+to lead. Event loops watch the descriptor themselves (`add_reader`), so a loop needs no thread, and any of them may read
+a reply that is meant for another. But nobody reads past a leader: it would go on polling for a reply already taken. What
+wakes the others wakes it as well, and they find nothing left, or the leader gone.
 
 Backpressure. The host stops reading when too many calls are pending. A sender that cannot write therefore goes on
 reading, or both ends would wait for each other.
@@ -31,6 +32,9 @@ JOB, REPLY, CANCEL = 16, 17, 18
 _HEADER_BYTES = 5
 _DEFAULT_FRAME_BYTES = 16 << 20
 _READ_BYTES = 65536
+# A signal handler that calls a tool while the leader polls beneath it may take the leader's reply, and Python resumes
+# an interrupted poll: it ends after this time to look. Every other wait ends with an event.
+_POLL_MS = 1000
 _GONE = {"error": {"kind": "tool_error", "message": "the host has gone"}}
 _CANCELLED = {"error": {"kind": "tool_error", "type": "Cancelled", "message": "the host cancelled the call"}}
 
@@ -148,7 +152,8 @@ class Channel:
             self._wait()
             with self._lock:
                 self._write()
-                self._read(None)
+                if self._may_read():
+                    self._read(None)
 
     # Receiving.
 
@@ -156,7 +161,7 @@ class Channel:
         """Until the socket is ready. Without the lock."""
         poller = poll()
         poller.register(self._fd, POLLIN | POLLOUT if self._outgoing else POLLIN)
-        poller.poll()
+        poller.poll(_POLL_MS)
 
     def _read(self, loop):
         """Reads once what is there and hands out every complete frame; `loop` is the one this thread runs, or None."""
@@ -219,14 +224,12 @@ class Channel:
     # Waiting in a thread.
 
     def _wait_for(self, waiter):
-        me = get_ident()
         while waiter.reply is None:
             with self._lock:
                 if waiter.reply is not None:
                     break
                 before = self._leader
-                # A handler of a signal that interrupted the leader leads in its place, or it would wait for itself.
-                leads = before is None or before.thread == me
+                leads = self._may_read()
                 if leads:
                     self._leader = waiter
             if not leads:
@@ -242,6 +245,10 @@ class Channel:
                 with self._lock:
                     self._leader = before
                     self._promote()
+
+    def _may_read(self):
+        # A signal handler that interrupted the leader reads in its place, or it would wait for itself.
+        return self._leader is None or self._leader.thread == get_ident()
 
     def _sleep(self, waiter):
         try:
@@ -272,7 +279,8 @@ class Channel:
 
     def _on_readable(self, loop):
         with self._lock:
-            self._read(loop)
+            if self._may_read():
+                self._read(loop)
             # The registration outlives a call, as the next one usually follows; it ends with the first wake-up that
             # finds this loop waiting for nothing.
             if self._is_gone or not any(waiter.loop is loop for waiter in self._pending.values()):

@@ -10,6 +10,13 @@ _CO_COROUTINE = 0x80
 _VALUE = "__progtc_value__"  # in the globals from the end of the last statement until `run` takes it out
 
 
+def warm():
+    """The first syntax tree creates the types of all its nodes: half a millisecond."""
+    tree = compile("1", "", "exec", _ONLY_AST, True)
+    _keep_last_value(tree)
+    compile(tree, "", "exec", 0, True)
+
+
 class Program:
     """One job's code. `source` and `filename` are None for a module; `code` is None until it is compiled."""
 

@@ -7,8 +7,6 @@ from .tools import ToolsModule
 
 __builtins__ = __builtins__.copy()
 
-_FileFinder = sys.modules["_frozen_importlib_external"].PathFinder
-
 
 class ToolsFinder:
     """On `sys.meta_path`: in front when the run has tools, at the end otherwise, where a `tools` of the user wins."""
@@ -57,10 +55,10 @@ class SourceFinder:
         return spec
 
     def create_module(self, spec):
-        spec.loader = self._loader
         return self._loader.create_module(spec)
 
     def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
         self.seed(module)
 

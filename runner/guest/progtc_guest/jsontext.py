@@ -10,7 +10,7 @@ except ImportError:  # an interpreter built without it
     make_encoder = None
 
 MAX_DEPTH = 128  # of a payload, its own braces included: more is a violation of the channel's protocol
-MAX_DIGITS = 308  # of a number: readers of JSON hold numbers as doubles where 64 bits do not suffice, and those end here
+MAX_DIGITS = 308  # of a number: readers of JSON hold what exceeds 64 bits as a double, and those end here
 
 _TO_SHAPE = bytes.maketrans(b"{}123456789", b"[]000000000")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))

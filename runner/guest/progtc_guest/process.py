@@ -2,12 +2,13 @@
 import builtins
 import posix
 import sys
+from _io import TextIOWrapper, open as io_open  # nobody has imported `io` yet
+from _sitebuiltins import Quitter, _Helper
 from codecs import lookup
-from io import TextIOWrapper, open as io_open
 
 __builtins__ = __builtins__.copy()
 
-_UTF8_EVERYWHERE = {"C", "POSIX", "C.UTF-8", "C.utf8"}  # locales in which Python's stdin and stdout never fail to decode
+_NEVER_STRICT = {"C", "POSIX", "C.UTF-8", "C.utf8"}  # locales in which Python's stdin and stdout take any byte
 
 
 def prepare(job):
@@ -19,6 +20,8 @@ def prepare(job):
     _set_path(job.get("path") or [], job.get("site") or [])
     _open_streams(job.get("env") or {})
     _add_site_builtins()
+    if "linecache" in sys.modules:  # since Python 3.13 it holds the template's own `-c` text, as "<string>"
+        sys.modules["linecache"].cache.clear()
     if job.get("cwd"):
         posix.chdir(job["cwd"])
 
@@ -92,7 +95,7 @@ def _open_streams(env):
     encoding, _, errors = env.get("PYTHONIOENCODING", "").partition(":")
     locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "C"
     if not errors:
-        errors = "surrogateescape" if locale in _UTF8_EVERYWHERE or env.get("PYTHONUTF8") == "1" else "strict"
+        errors = "surrogateescape" if locale in _NEVER_STRICT or env.get("PYTHONUTF8") == "1" else "strict"
     encoding = lookup(encoding).name if encoding else "utf-8"
     is_unbuffered = bool(env.get("PYTHONUNBUFFERED"))
     sys.stdin = sys.__stdin__ = _stream(0, "<stdin>", "r", encoding, errors, is_unbuffered, False)
@@ -116,7 +119,6 @@ def _stream(fd, name, mode, encoding, errors, is_unbuffered, is_line_buffered):
 
 def _add_site_builtins():
     """What `site` adds (the template runs without it) and scripts use: exit, quit, help."""
-    from _sitebuiltins import Quitter, _Helper
     for name in ("exit", "quit"):
         setattr(builtins, name, Quitter(name, "Ctrl-D (i.e. EOF)"))
     builtins.help = _Helper()

@@ -24,6 +24,12 @@ def main(fd):
         raise ending
 
 
+def warm():
+    """For a template that serves many runs: does once, before it is cloned, what each run would do first. Optional; a
+    template of one run loses by it."""
+    execute.warm()
+
+
 def _run(job, channel):
     """Returns the exception to leave with, or None."""
     program = value = failure = None
@@ -68,7 +74,7 @@ def _fail(error, program, channel):
     except BaseException:  # out of memory, or of the user's making
         text = f"{type(error).__name__}\n"
     _flush("stdout")
-    exit_error = tracebacks.report(error, text)
+    exit_error = tracebacks.report(error, text, program)
     _finish(channel, outcome.failure(error, text, channel.frame_bytes))
     if exit_error is not None:
         return exit_error.with_traceback(None)

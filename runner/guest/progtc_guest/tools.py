@@ -165,6 +165,6 @@ def _async_tool(catalogue, name):
 
 
 def _is_from_import(frame):
-    """Whether `frame` is executing `from … import`: that deserves an ImportError with a list, and `hasattr` does not."""
+    """Whether `frame` executes `from … import`: that deserves an ImportError with a list, `hasattr` does not."""
     from opcode import opmap
     return frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]

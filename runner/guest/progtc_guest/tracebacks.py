@@ -5,9 +5,9 @@ features the `traceback` module lacks (suggestions, before 3.12), it needs no im
 `io.open`. As the source is in no file here, `io.open` answers with a memory file for that name while it prints.
 From 3.13 on it is the `traceback` module, which asks `linecache`, where `importing.SourceFinder` puts the source.
 """
-import io
 import posix
 import sys
+from _io import StringIO
 
 __builtins__ = __builtins__.copy()
 
@@ -33,8 +33,9 @@ def strip(error, program):
 
 def format(error, program):
     """Returns the text that bare Python would print for the stripped `error`."""
+    import io
     real_open, real_stderr = io.open, getattr(sys, "stderr", None)
-    captured = io.StringIO()
+    captured = StringIO()
     memory = _memory_file(program) if sys.version_info < (3, 13) else None
 
     def open_source(name, *args, **kwargs):
@@ -57,7 +58,7 @@ def format(error, program):
     return text
 
 
-def report(error, text):
+def report(error, text, program):
     """Hands the error to `sys.excepthook`; `text` is what the default one prints. Returns the SystemExit that a hook of
     the user raised, or None."""
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
@@ -74,10 +75,8 @@ def report(error, text):
         except SystemExit as exit:
             return exit
         except BaseException as failure:
-            strip(failure, None)
-            _write("Error in sys.excepthook:\n")
-            _print_exception(type(failure), failure, failure.__traceback__)
-            _write("\nOriginal exception was:\n" + text)
+            strip(failure, program)
+            _write("Error in sys.excepthook:\n" + format(failure, program) + "\nOriginal exception was:\n" + text)
     return None
 
 
