@@ -1,0 +1,6 @@
+"""Lists the names of its environment."""
+import os
+
+from probe import permitted
+
+permitted(" ".join(sorted(os.environ)))

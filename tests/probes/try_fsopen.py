@@ -1,0 +1,4 @@
+"""Opens a file system context."""
+from probe import reach
+
+reach("fsopen", b"tmpfs", 0)

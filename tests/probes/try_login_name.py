@@ -1,0 +1,6 @@
+"""Asks who is logged in."""
+import os
+
+from probe import attempt
+
+attempt(os.getlogin)

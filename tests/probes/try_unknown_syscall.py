@@ -1,0 +1,4 @@
+"""A call that no kernel has."""
+from probe import reach
+
+reach(100_000)
