@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "policy/bpf_evaluator.h"
+#include "policy/shipped_filters.h"
 #include "policy/syscall_groups.h"
 #include "tests/policy/support.h"
 
@@ -285,6 +287,48 @@ TEST(SeccompProgramTest, FitsTheKernelsLimitAndReportsWhenNot) {
   const auto program = compile_seccomp(policy);
   ASSERT_FALSE(program);
   EXPECT_EQ(program.error().code, make_error_code(PolicyErrc::kTooLarge));
+}
+
+TEST(ShippedFiltersTest, AreWhatCompilingAnewGives) {
+  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+    Policy policy = shipped(name);
+    for (const NetworkMode mode : {NetworkMode::kNone, NetworkMode::kLoopback, NetworkMode::kHost}) {
+      policy.network = mode;
+      const std::string key = filter_key(policy.syscalls, mode);
+      const auto filters = shipped_filters();
+      EXPECT_TRUE(std::any_of(filters.begin(), filters.end(), [&](const ShippedFilter& one) { return one.key == key; }))
+          << name;
+      for (const DenyAction action : {DenyAction::kNotify, DenyAction::kErrno}) {
+        const auto stored = compile_seccomp(policy, action);
+        const auto anew = compile_seccomp_anew(policy, action);
+        ASSERT_TRUE(stored && anew);
+        ASSERT_EQ(stored->code.size(), anew->code.size()) << name;
+        const auto is_equal = [](const sock_filter& a, const sock_filter& b) {
+          return a.code == b.code && a.jt == b.jt && a.jf == b.jf && a.k == b.k;
+        };
+        EXPECT_TRUE(std::equal(stored->code.begin(), stored->code.end(), anew->code.begin(), is_equal)) << name;
+      }
+    }
+  }
+}
+
+TEST(ShippedFiltersTest, AKeyTellsEverythingApartThatAFilterDependsOn) {
+  const Syscalls base = shipped("strict").syscalls;
+  std::vector<std::string> keys = {filter_key(base, NetworkMode::kNone), filter_key(base, NetworkMode::kHost)};
+  const auto add = [&](auto change) {
+    Syscalls changed = base;
+    change(changed);
+    keys.push_back(filter_key(changed, NetworkMode::kNone));
+  };
+  add([](Syscalls& calls) { calls.groups.push_back("ipc"); });
+  add([](Syscalls& calls) { calls.allow.push_back("kcmp"); });
+  add([](Syscalls& calls) { calls.deny.push_back("kcmp"); });
+  add([](Syscalls& calls) { calls.rules = {{"kill", 0, 1, {1}}}; });
+  add([](Syscalls& calls) { calls.rules = {{"kill", 1, 1, {1}}}; });
+  add([](Syscalls& calls) { calls.rules = {{"kill", 1, 3, {1}}}; });
+  add([](Syscalls& calls) { calls.rules = {{"kill", 1, 3, {1, 2}}}; });
+  std::sort(keys.begin(), keys.end());
+  EXPECT_EQ(std::unique(keys.begin(), keys.end()), keys.end());
 }
 
 TEST(SyscallGroupsTest, NameOnlyKnownCallsAndNothingDangerous) {
