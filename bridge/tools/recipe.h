@@ -15,23 +15,23 @@ enum class ParameterType : std::uint8_t { kString, kBoolean, kInteger, kNumber, 
 const char* to_string(ParameterType type) noexcept;  // as JSON Schema has it: "string", …
 
 struct SchemaOption {
-  std::string name;        // "--name"; a call may write '_' for '-'
-  std::string short_name;  // "-s", or empty
+  std::string name{};        // "--name"; a call may write '_' for '-'
+  std::string short_name{};  // "-s", or empty
   ParameterType type = ParameterType::kString;
-  std::string description;
+  std::string description{};
   bool is_required = false;
 };
 
 struct SchemaPositional {
-  std::string name;
+  std::string name{};
   ParameterType type = ParameterType::kString;
-  std::string description;
+  std::string description{};
   bool is_required = false;
 };
 
 struct ToolSchema {
-  std::vector<SchemaOption> options;
-  std::vector<SchemaPositional> positionals;
+  std::vector<SchemaOption> options{};
+  std::vector<SchemaPositional> positionals{};
   // The program understands `--`: it is put in front of the positionals, and then they may begin with '-'.
   bool has_end_of_options = false;
 
@@ -40,17 +40,17 @@ struct ToolSchema {
 };
 
 struct RecipeParameter {
-  std::string name;  // canonical
-  Argument default_value;
-  std::string description;
+  std::string name{};  // canonical
+  Argument default_value{};
+  std::string description{};
   bool is_required = false;
 };
 
 struct Recipe {
-  std::string name;
-  std::string description;
-  Arguments preset;  // canonical names
-  std::vector<RecipeParameter> parameters;
+  std::string name{};
+  std::string description{};
+  Arguments preset{};  // canonical names
+  std::vector<RecipeParameter> parameters{};
 
   // What positional arguments of a call are bound to: its parameters, or the schema's positionals if it has none.
   std::vector<std::string> positional_names(const ToolSchema& schema) const;
