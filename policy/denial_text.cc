@@ -115,7 +115,10 @@ std::string named(std::span<const Constant> names, std::uint64_t value) {
 
 // "A|B|0x40": the names of the bits that have one. Names of several bits come before names of one of them.
 void append_flags(std::string& text, std::span<const Constant> names, std::uint64_t value) {
-  const auto append = [&](std::string_view name) { text += (text.empty() ? "" : "|") + std::string(name); };
+  const auto append = [&](std::string_view name) {
+    if (!text.empty()) text += '|';
+    text += name;
+  };
   for (const Constant& constant : names) {
     if (constant.value == 0 || (value & constant.value) != constant.value) continue;
     append(constant.name);
@@ -236,8 +239,8 @@ std::string format_argument(Kind kind, std::uint64_t value) {
       std::string text;
       append_flags(text, kCloneFlags, low & ~0xFFULL);
       if ((low & 0xFFU) != 0 || text.empty()) {
-        const std::string signal = named(kSignals, low & 0xFFU);
-        text += (text.empty() ? "" : "|") + signal;
+        if (!text.empty()) text += '|';
+        text += named(kSignals, low & 0xFFU);
       }
       return text;
     }
@@ -271,11 +274,15 @@ std::string format_call(std::string_view name, const Arguments& arguments) {
     // Unknown meaning: the bare words, without the zeros at the end.
     std::size_t count = arguments.size();
     while (count > 0 && arguments[count - 1] == 0) --count;
-    for (std::size_t i = 0; i < count; ++i) text += (i > 0 ? ", " : "") + named({}, arguments[i]);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i > 0) text += ", ";
+      text += named({}, arguments[i]);
+    }
     return text + ")";
   }
   for (std::size_t i = 0; i < known->count; ++i) {
-    text += (i > 0 ? ", " : "") + format_argument(known->kinds[i], arguments[i]);
+    if (i > 0) text += ", ";
+    text += format_argument(known->kinds[i], arguments[i]);
   }
   return text + ")";
 }

@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "policy/decode.h"
+#include "policy/fields.h"
 #include "policy/near_match.h"
 #include "policy/permissions.h"
 #include "policy/shipped_filters.h"
@@ -151,17 +152,25 @@ Result<std::vector<sock_filter>> exported(const Filter& filter) {
 }  // namespace
 
 std::string filter_key(const Syscalls& syscalls, NetworkMode network) {
-  std::string key = "network " + std::to_string(static_cast<int>(network));
+  std::string key = "network ";
+  key += format_network_mode(network);
   const auto append = [&key](std::string_view title, const std::vector<std::string>& names) {
-    key += "\n" + std::string(title);
-    for (const std::string& name : names) key += " " + name;  // names of groups and calls hold no space
+    key += '\n';
+    key += title;
+    for (const std::string& name : names) {
+      key += ' ';  // names of groups and calls hold none
+      key += name;
+    }
   };
   append("groups", syscalls.groups);
   append("allow", syscalls.allow);
   append("deny", syscalls.deny);
   for (const ArgumentRule& rule : syscalls.rules) {
-    key += "\nrule " + rule.call + " " + std::to_string(rule.argument) + " " + std::to_string(rule.mask);
-    for (const std::uint64_t value : rule.values) key += " " + std::to_string(value);
+    append("rule", {rule.call, std::to_string(rule.argument), std::to_string(rule.mask)});
+    for (const std::uint64_t value : rule.values) {
+      key += ' ';
+      key += std::to_string(value);
+    }
   }
   return key;
 }

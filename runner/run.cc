@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read.hpp>
@@ -60,6 +61,29 @@ void keep(Captured& captured, std::string_view bytes, std::size_t cap) {
   captured.tail.append(bytes);
   if (captured.tail.size() > 2 * kTailBytes) captured.tail.erase(0, captured.tail.size() - kTailBytes);
 }
+
+// v1 has no clone into a group, and the first move of a process after a while waits for a grace period of the kernel's,
+// some ten milliseconds (cgroup_threadgroup_rwsem; kernel/cgroup/cgroup.c). So the worker is moved from a thread while it
+// starts the interpreter.
+class CgroupMove {
+ public:
+  CgroupMove(Template& sandbox, const Cgroup& group) {
+    if (group.mechanism() == CgroupMechanism::kV1) thread_ = std::thread([&] { result_ = sandbox.move_worker(group); });
+  }
+  CgroupMove(const CgroupMove&) = delete;
+  CgroupMove& operator=(const CgroupMove&) = delete;
+  ~CgroupMove() {
+    if (thread_.joinable()) thread_.join();
+  }
+  Result<void> finish() {
+    if (thread_.joinable()) thread_.join();
+    return result_;
+  }
+
+ private:
+  Result<void> result_;
+  std::thread thread_;
+};
 
 }  // namespace
 
@@ -112,18 +136,9 @@ class Supervisor {
     const RootPlanInputs inputs{request_.project_dir, request_.guest_dir, identity_.is_root_run};
     auto plan = plan_root(policy_, *interpreter, inputs);
     if (!plan) co_return plan.error();
-    auto started = Template::start(executor_, policy_, *interpreter, *plan, identity_);
-    if (!started) co_return started.error();
-    template_ = std::move(*started);
-
-    // The interpreter comes up on the other processor meanwhile.
-    auto filter = policy::compile_seccomp(policy_);
-    if (!filter) co_return filter.error();
+    // Before the clone, because v2 clones into it; v1 has its slow part, the first move, done while the interpreter starts.
     if (auto made = make_cgroup(); !made) co_return made.error();
-    fill_in_job(*plan);
-    if (auto ready = co_await template_->ready(); !ready) co_return ready.error();
     SandboxSpec spec;
-    spec.filter = &*filter;
     spec.cgroup = cgroup_.mechanism() == CgroupMechanism::kNone ? nullptr : &cgroup_;
     spec.limits = policy_.limits;
     spec.filesystem = policy_.filesystem;
@@ -133,7 +148,18 @@ class Supervisor {
     spec.address_space_is_memory = !cgroup_.bounds("memory") && !gave_up("cgroup");
     spec.limits_processors = !cgroup_.bounds("cpus");
     spec.has_landlock = !request_.learn && !gave_up("landlock");
-    auto sandbox = co_await template_->spawn(spec);
+    auto started = Template::start(executor_, policy_, *plan, identity_, &spec);
+    if (!started) co_return started.error();
+    template_ = std::move(*started);
+    CgroupMove move(*template_, cgroup_);
+
+    // The interpreter comes up on the other processor meanwhile.
+    auto filter = policy::compile_seccomp(policy_);
+    if (!filter) co_return filter.error();
+    spec.filter = &*filter;
+    fill_in_job(*plan);
+    if (auto moved = move.finish(); !moved) co_return moved.error();
+    auto sandbox = co_await template_->confine(spec);
     if (!sandbox) co_return sandbox.error();
     sandbox_ = std::make_unique<Sandbox>(std::move(*sandbox));
     if (auto verified = verify_controls(); !verified) co_return verified.error();
@@ -221,7 +247,7 @@ class Supervisor {
     outcome_.cause = std::move(cause);
     outcome_.signal = signal;
     if (!sandbox_) {  // during the set-up: nothing of the user's has run
-      template_.reset();
+      if (template_) template_->kill();  // what is being waited for then ends, with an error nobody needs
       return;
     }
     sandbox_->end();

@@ -28,18 +28,19 @@ namespace asio = boost::asio;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 
 // What the template executes: nothing but the guest runtime, found first and then taken off the path again. The arguments
-// are directories ("p:…") and modules ("m:…") to have imported before any sandbox is cloned.
+// are what to become ("serve" a template, "confine" the worker of a cold run), then directories ("p:…") and modules ("m:…")
+// to have imported by then.
 constexpr const char* kBootstrap =
     "import sys\n"
     "sys.path.insert(0, '/.progtc')\n"
     "import _progtc\n"
     "from progtc_guest import runtime\n"
     "del sys.path[0]\n"
-    "if len(sys.argv) > 1:\n"
-    "    sys.path += [a[2:] for a in sys.argv[1:] if a[:2] == 'p:']\n"
-    "    for a in sys.argv[1:]:\n"
+    "if len(sys.argv) > 2:\n"
+    "    sys.path += [a[2:] for a in sys.argv if a[:2] == 'p:']\n"
+    "    for a in sys.argv:\n"
     "        if a[:2] == 'm:': __import__(a[2:])\n"
-    "_progtc.serve()\n"
+    "getattr(_progtc, sys.argv[1])()\n"
     "runtime.main(3)\n";
 
 Result<std::array<sys::UniqueFd, 2>> make_pipe() {
@@ -95,7 +96,100 @@ void fill_rlimits(progtc_spawn& request, const SandboxSpec& spec) {
   if (spec.address_space_is_memory) set_limit(request, count, RLIMIT_AS, spec.limits.memory_bytes);
 }
 
-progtc_tmpfs to_tmpfs(const policy::Tmpfs& spec) { return {spec.size_bytes, spec.inodes}; }
+void fill_tmpfs(progtc_tmpfs* into, const policy::Filesystem& filesystem) {
+  const auto convert = [](const policy::Tmpfs& spec) { return progtc_tmpfs{spec.size_bytes, spec.inodes}; };
+  into[PROGTC_TMP] = convert(filesystem.tmp);
+  into[PROGTC_SHM] = convert(filesystem.shm);
+  into[PROGTC_WORK] = convert(filesystem.work);
+  into[PROGTC_OUT] = convert(filesystem.out);
+}
+
+std::uint32_t spawn_flags(const SandboxSpec& spec) {
+  std::uint32_t flags = 0;
+  if (spec.network == policy::NetworkMode::kLoopback) flags |= PROGTC_SPAWN_LOOPBACK;
+  if (spec.network == policy::NetworkMode::kHost) flags |= PROGTC_SPAWN_HOST_NETWORK;
+  if (spec.wants_out) flags |= PROGTC_SPAWN_OUT;
+  if (!spec.has_landlock) flags |= PROGTC_SPAWN_NO_LANDLOCK;
+  return flags;
+}
+
+// The five ends of one sandbox that its processes hold, and ours.
+struct Ends {
+  std::array<sys::UniqueFd, 2> status;  // [0] ours
+  std::array<sys::UniqueFd, 2> channel;
+  std::array<sys::UniqueFd, 2> in;  // pipes: [0] reads
+  std::array<sys::UniqueFd, 2> out;
+  std::array<sys::UniqueFd, 2> err;
+
+  static Result<Ends> make() {
+    Ends ends;
+    PROGTC_TRY(ends.channel, make_socketpair(SOCK_STREAM));
+    PROGTC_TRY(ends.in, make_pipe());
+    PROGTC_TRY(ends.out, make_pipe());
+    PROGTC_TRY(ends.err, make_pipe());
+    return ends;
+  }
+  // Ours of the child's ends must go, or a dead sandbox would never show as end of file.
+  void give_away() {
+    status[1].reset();
+    channel[1].reset();
+    in[0].reset();
+    out[1].reset();
+    err[1].reset();
+  }
+  void move_into(Sandbox& sandbox) {
+    sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), status[0].release());
+    sandbox.channel.assign(asio::local::stream_protocol(), channel[0].release());
+    sandbox.stdin_pipe.assign(in[1].release());
+    sandbox.stdout_pipe.assign(out[0].release());
+    sandbox.stderr_pipe.assign(err[0].release());
+  }
+};
+
+// Sends the SPAWN request with its descriptors.
+Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends, bool with_proc, bool is_cold) {
+  progtc_spawn request{};
+  request.message = PROGTC_SPAWN;
+  request.flags = spawn_flags(spec) | (with_proc ? std::uint32_t{PROGTC_SPAWN_PROC} : 0U);
+  request.filter_count = static_cast<std::uint32_t>(spec.filter->code.size());
+  fill_tmpfs(request.tmpfs, spec.filesystem);
+  if (spec.limits_processors) request.processors = static_cast<std::uint32_t>(std::ceil(spec.limits.cpus));
+  fill_rlimits(request, spec);
+  std::string paths;
+  for (const std::string& path : spec.writable) paths += path + '\0';
+  request.paths_bytes = static_cast<std::uint32_t>(paths.size());
+
+  std::vector<int> fds = {ends.status[1].get(), ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(), ends.err[1].get()};
+  sys::UniqueFd cgroup_dir;
+  std::vector<sys::UniqueFd> procs;
+  if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV2 && !is_cold) {
+    PROGTC_TRY(cgroup_dir, spec.cgroup->directory());
+    request.flags |= PROGTC_SPAWN_CGROUP_V2;
+    fds.push_back(cgroup_dir.get());
+  } else if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV1 && !is_cold) {
+    PROGTC_TRY(procs, spec.cgroup->procs_files());
+    request.procs_count = static_cast<std::uint32_t>(procs.size());
+    for (const auto& file : procs) fds.push_back(file.get());
+  }
+
+  std::array<iovec, 3> parts = {
+      iovec{&request, sizeof request},
+      iovec{const_cast<sock_filter*>(spec.filter->code.data()), spec.filter->code.size() * sizeof(sock_filter)},
+      iovec{paths.data(), paths.size()}};
+  alignas(cmsghdr) char ancillary[CMSG_SPACE(PROGTC_SPAWN_MAX_FDS * sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  message.msg_control = ancillary;
+  message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
+  if (::sendmsg(control, &message, MSG_NOSIGNAL) == -1) return from_errno(errno, "ask for a sandbox");
+  return {};
+}
 
 std::string read_now(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
@@ -168,7 +262,7 @@ void Sandbox::kill() const noexcept {
 }
 
 Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& executor, const policy::Policy& policy,
-                                                  const Interpreter&, const RootPlan& plan, const Identity& identity) {
+                                                  const RootPlan& plan, const Identity& identity, const SandboxSpec* cold) {
   std::unique_ptr<Template> self(new Template(executor));
   PROGTC_TRY(auto control, make_socketpair(SOCK_SEQPACKET));
   PROGTC_TRY(auto maps, make_pipe());
@@ -196,7 +290,8 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   }
   std::vector<int> tree_fds(binds.size(), -1);
 
-  std::vector<std::string> arguments = {plan.executable, "-I", "-S", "-B", "-c", kBootstrap};
+  std::vector<std::string> arguments = {plan.executable, "-I", "-S", "-B", "-c", kBootstrap,
+                                        cold ? "confine" : "serve"};
   if (!policy.python.preload.empty()) {
     for (const std::string& path : plan.site_packages) arguments.push_back("p:" + path);
     for (const std::string& name : policy.python.preload) arguments.push_back("m:" + name);
@@ -211,7 +306,19 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   child_plan.entries = entries;
   child_plan.binds = binds;
   child_plan.tree_fds = tree_fds.data();
-  child_plan.wants_proc = true;
+  child::ColdPlan cold_plan{};
+  sys::UniqueFd cgroup_dir;
+  if (cold) {
+    PROGTC_TRY(auto status, make_socketpair(SOCK_SEQPACKET));
+    self->status_ = std::move(status[0]);
+    self->init_status_ = std::move(status[1]);
+    const int on = 1;
+    if (::setsockopt(control[0].get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1) return from_errno(errno, "SO_PASSCRED");
+    cold_plan.flags = spawn_flags(*cold);
+    fill_tmpfs(cold_plan.tmpfs, cold->filesystem);
+    cold_plan.status_fd = self->init_status_.get();
+    child_plan.cold = &cold_plan;
+  }
   child_plan.is_root_run = identity.is_root_run;
   child_plan.map_fd = maps[0].get();
   child_plan.control_fd = control[1].get();
@@ -226,6 +333,11 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   clone_args args{};
   args.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
   if (policy.network != policy::NetworkMode::kHost) args.flags |= CLONE_NEWNET;
+  if (cold && cold->cgroup && cold->cgroup->mechanism() == CgroupMechanism::kV2) {
+    PROGTC_TRY(cgroup_dir, cold->cgroup->directory());
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(cgroup_dir.get());
+  }
   args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   args.exit_signal = SIGCHLD;
   const long pid = sys::raw_clone3(&args);
@@ -244,10 +356,12 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
 
 Template::~Template() {
   if (pid_ <= 0) return;
-  (void)sys::raw_pidfd_send_signal(pidfd_.get(), SIGKILL);
+  kill();
   while (::waitpid(pid_, nullptr, 0) == -1 && errno == EINTR) {
   }
 }
+
+void Template::kill() const noexcept { (void)sys::raw_pidfd_send_signal(pidfd_.get(), SIGKILL); }
 
 Error Template::died(const std::string& attempted) {
   child::TemplateReport report{};
@@ -265,10 +379,41 @@ Error Template::died(const std::string& attempted) {
                    attempted + ": the interpreter ended" + (said.empty() ? " without a word" : ", saying: " + said));
 }
 
+Result<void> Template::move_worker(const Cgroup& group) {
+  PROGTC_TRY(const auto files, group.procs_files());
+  progtc_report hello{};
+  iovec part{&hello, sizeof hello};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(control_.native_handle(), &message, MSG_CMSG_CLOEXEC);
+  } while (got == -1 && errno == EINTR);
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (got != static_cast<ssize_t>(sizeof hello) || hello.message != PROGTC_HELLO || !header ||
+      header->cmsg_type != SCM_CREDENTIALS)
+    return died("start the sandbox");
+  ucred who{};
+  std::memcpy(&who, CMSG_DATA(header), sizeof who);
+  const std::string pid = std::to_string(who.pid);
+  for (const auto& file : files)
+    if (auto moved = sys::write_all(file.get(), pid); !moved) return with_context("move the sandbox into its cgroup", moved.error());
+  has_greeted_ = true;
+  return {};
+}
+
 asio::awaitable<Result<void>> Template::ready() {
   auto record = co_await receive_record(control_);
   if (!record) co_return record.error();
   progtc_report ready{};
+  if (status_ && !has_greeted_ && decode(*record, PROGTC_HELLO, ready)) {
+    record = co_await receive_record(control_);
+    if (!record) co_return record.error();
+  }
   if (!decode(*record, PROGTC_READY, ready)) co_return died("start the template");
   child::TemplateReport report{};
   if (::read(report_.get(), &report, sizeof report) != static_cast<ssize_t>(sizeof report)) co_return died("start the template");
@@ -276,107 +421,64 @@ asio::awaitable<Result<void>> Template::ready() {
   co_return Result<void>{};
 }
 
-asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
-  auto status = make_socketpair(SOCK_SEQPACKET);
-  auto channel = make_socketpair(SOCK_STREAM);
-  auto in = make_pipe();
-  auto out = make_pipe();
-  auto err = make_pipe();
-  for (const auto* pair : {&status, &channel, &in, &out, &err})
-    if (!*pair) co_return pair->error();
-
-  progtc_spawn request{};
-  request.message = PROGTC_SPAWN;
-  if (spec.network == policy::NetworkMode::kLoopback) request.flags |= PROGTC_SPAWN_LOOPBACK;
-  if (spec.network == policy::NetworkMode::kHost) request.flags |= PROGTC_SPAWN_HOST_NETWORK;
-  if (has_proc_) request.flags |= PROGTC_SPAWN_PROC;
-  if (spec.wants_out) request.flags |= PROGTC_SPAWN_OUT;
-  if (!spec.has_landlock) request.flags |= PROGTC_SPAWN_NO_LANDLOCK;
-  request.filter_count = static_cast<std::uint32_t>(spec.filter->code.size());
-  request.tmpfs[PROGTC_TMP] = to_tmpfs(spec.filesystem.tmp);
-  request.tmpfs[PROGTC_SHM] = to_tmpfs(spec.filesystem.shm);
-  request.tmpfs[PROGTC_WORK] = to_tmpfs(spec.filesystem.work);
-  request.tmpfs[PROGTC_OUT] = to_tmpfs(spec.filesystem.out);
-  if (spec.limits_processors) request.processors = static_cast<std::uint32_t>(std::ceil(spec.limits.cpus));
-  fill_rlimits(request, spec);
-  std::string paths;
-  for (const std::string& path : spec.writable) paths += path + '\0';
-  request.paths_bytes = static_cast<std::uint32_t>(paths.size());
-
-  std::vector<int> fds = {(*status)[1].get(), (*channel)[1].get(), (*in)[0].get(), (*out)[1].get(), (*err)[1].get()};
-  sys::UniqueFd cgroup_dir;
-  std::vector<sys::UniqueFd> procs;
-  if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV2) {
-    auto directory = spec.cgroup->directory();
-    if (!directory) co_return directory.error();
-    cgroup_dir = std::move(*directory);
-    request.flags |= PROGTC_SPAWN_CGROUP_V2;
-    fds.push_back(cgroup_dir.get());
-  } else if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV1) {
-    auto files = spec.cgroup->procs_files();
-    if (!files) co_return files.error();
-    procs = std::move(*files);
-    request.procs_count = static_cast<std::uint32_t>(procs.size());
-    for (const auto& file : procs) fds.push_back(file.get());
-  }
-
-  std::array<iovec, 3> parts = {
-      iovec{&request, sizeof request},
-      iovec{const_cast<sock_filter*>(spec.filter->code.data()), spec.filter->code.size() * sizeof(sock_filter)},
-      iovec{paths.data(), paths.size()}};
-  alignas(cmsghdr) char ancillary[CMSG_SPACE(PROGTC_SPAWN_MAX_FDS * sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  message.msg_control = ancillary;
-  message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-  std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
-  if (::sendmsg(control_.native_handle(), &message, MSG_NOSIGNAL) == -1) co_return from_errno(errno, "ask for a sandbox");
-  // Ours of the child's ends must go, or a dead sandbox would never show as end of file.
-  (*status)[1].reset();
-  (*channel)[1].reset();
-  (*in)[0].reset();
-  (*out)[1].reset();
-  (*err)[1].reset();
-
-  auto spawned_record = co_await receive_record(control_);
-  if (!spawned_record) co_return spawned_record.error();
-  progtc_report spawned{};
-  if (!decode(*spawned_record, PROGTC_SPAWNED, spawned)) co_return died("clone a sandbox");
-  if (spawned.error != 0) co_return step_failed(spawned.step, spawned.error, "");
-  if (spawned_record->fds.size() != 1) co_return run_error(RunErrc::kSetupStep, "the template sent no pidfd");
-
-  Sandbox sandbox(executor_);
-  sandbox.init = std::move(spawned_record->fds[0]);
-  sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), (*status)[0].release());
-  sandbox.channel.assign(asio::local::stream_protocol(), (*channel)[0].release());
-  sandbox.stdin_pipe.assign((*in)[1].release());
-  sandbox.stdout_pipe.assign((*out)[0].release());
-  sandbox.stderr_pipe.assign((*err)[0].release());
-
+asio::awaitable<Result<void>> Template::wait_until_confined(Sandbox& sandbox) {
   for (;;) {
     auto record = co_await receive_record(sandbox.status);
     if (!record) co_return record.error();
     progtc_report report{};
     if (decode(*record, PROGTC_PREPARED, report)) {
+      sandbox.controls |= report.controls;
       if (!record->fds.empty()) sandbox.work_dir = std::move(record->fds[0]);
       if (record->fds.size() > 1) sandbox.out_dir = std::move(record->fds[1]);
     } else if (decode(*record, PROGTC_CONFINED, report)) {
       if (record->fds.size() != 1) co_return run_error(RunErrc::kControlMissing, "the worker sent no seccomp listener");
       sandbox.listener = std::move(record->fds[0]);
-      sandbox.controls = report.controls;
+      sandbox.controls |= report.controls;
       sandbox.landlock_abi = report.landlock_abi;
-      co_return sandbox;
+      co_return Result<void>{};
     } else if (decode(*record, PROGTC_FAILED, report)) {
       co_return step_failed(report.step, report.error, "");
     } else {
-      co_return run_error(RunErrc::kSetupStep, "the sandbox ended while it was being set up, without a report");
+      co_return died("set up the sandbox");
     }
   }
+}
+
+asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
+  auto ends = Ends::make();
+  if (!ends) co_return ends.error();
+  auto status = make_socketpair(SOCK_SEQPACKET);
+  if (!status) co_return status.error();
+  ends->status = std::move(*status);
+  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, false); !sent) co_return sent.error();
+  ends->give_away();
+
+  auto record = co_await receive_record(control_);
+  if (!record) co_return record.error();
+  progtc_report spawned{};
+  if (!decode(*record, PROGTC_SPAWNED, spawned)) co_return died("clone a sandbox");
+  if (spawned.error != 0) co_return step_failed(spawned.step, spawned.error, "");
+  if (record->fds.size() != 1) co_return run_error(RunErrc::kSetupStep, "the template sent no pidfd");
+  Sandbox sandbox(executor_);
+  sandbox.init = std::move(record->fds[0]);
+  ends->move_into(sandbox);
+  if (auto confined = co_await wait_until_confined(sandbox); !confined) co_return confined.error();
+  co_return sandbox;
+}
+
+asio::awaitable<Result<Sandbox>> Template::confine(const SandboxSpec& spec) {
+  if (auto up = co_await ready(); !up) co_return up.error();
+  auto ends = Ends::make();
+  if (!ends) co_return ends.error();
+  ends->status = {std::move(status_), std::move(init_status_)};
+  Sandbox sandbox(executor_);
+  sandbox.init.reset(::fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!sandbox.init) co_return from_errno(errno, "dup");
+  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, true); !sent) co_return sent.error();
+  ends->give_away();
+  ends->move_into(sandbox);
+  if (auto confined = co_await wait_until_confined(sandbox); !confined) co_return confined.error();
+  co_return sandbox;
 }
 
 }  // namespace progtc::runner

@@ -1,6 +1,6 @@
 #pragma once
-// The template: a trusted interpreter in namespaces of its own that clones sandboxes on request. docs/architecture.md has the
-// picture; runner/guest/control.h the messages.
+// The template: a trusted interpreter in namespaces of its own that clones sandboxes on request; or, for a cold run, a clone
+// that becomes its own only sandbox. docs/architecture.md has the picture; runner/guest/control.h the messages.
 #include <chrono>
 #include <memory>
 #include <string>
@@ -75,11 +75,12 @@ struct Sandbox {
 
 class Template {
  public:
-  // Clones the template and returns at once; the interpreter comes up while the caller does other things.
-  // `plan` has to outlive the call only. Errors: RunErrc.
+  // Clones the template and returns at once; the interpreter comes up while the caller does other things. `plan` has to
+  // outlive the call only. With `cold` the clone is for one run: its namespaces are that run's, and confine() turns it into
+  // the sandbox; `cold->filter` may still be missing here. Errors: RunErrc.
   static Result<std::unique_ptr<Template>> start(const boost::asio::any_io_executor& executor, const policy::Policy& policy,
-                                                 const Interpreter& interpreter, const RootPlan& plan,
-                                                 const Identity& identity);
+                                                 const RootPlan& plan, const Identity& identity,
+                                                 const SandboxSpec* cold = nullptr);
   // Kills it and reaps it; sandboxes of its own pid namespace die with it.
   ~Template();
   Template(const Template&) = delete;
@@ -87,15 +88,22 @@ class Template {
 
   // Waits until it answers requests. Errors: the step that failed, or what the interpreter printed when it did not start.
   boost::asio::awaitable<Result<void>> ready();
-  // One sandbox. Waits until it is confined. Errors: the step that failed.
+  // One more sandbox of a template. Waits until it is confined. One call at a time. Errors: the step that failed.
   boost::asio::awaitable<Result<Sandbox>> spawn(const SandboxSpec& spec);
+  // The sandbox that a cold start becomes: once, instead of ready() and spawn().
+  boost::asio::awaitable<Result<Sandbox>> confine(const SandboxSpec& spec);
 
-  [[nodiscard]] bool has_proc() const noexcept { return has_proc_; }
-  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  // Kills it, and with it whatever it has cloned. It is reaped when this object goes.
+  void kill() const noexcept;
+
+  // Cold, and cgroup v1: waits on the calling thread, which may be any, until the worker is about to execute the interpreter,
+  // and moves it into `group`. To be called once, and to be over before confine(). Errors: errno of a move that failed.
+  Result<void> move_worker(const Cgroup& group);
 
  private:
   explicit Template(const boost::asio::any_io_executor& executor) : executor_(executor), control_(executor) {}
   Error died(const std::string& attempted);
+  boost::asio::awaitable<Result<void>> wait_until_confined(Sandbox& sandbox);
 
   boost::asio::any_io_executor executor_;
   pid_t pid_ = -1;
@@ -103,7 +111,10 @@ class Template {
   SeqPacketSocket control_;
   sys::UniqueFd report_;  // TemplateReport, or end of file
   sys::UniqueFd log_;     // what the interpreter prints before it serves
+  sys::UniqueFd status_;       // cold: the host's end
+  sys::UniqueFd init_status_;  // cold: the other one, on its way to the worker
   bool has_proc_ = false;
+  bool has_greeted_ = false;
   std::vector<std::string> bind_names_;  // for messages
 };
 

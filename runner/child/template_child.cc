@@ -10,9 +10,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <sched.h>
+
 #include <csignal>
 
-#include "runner/guest/control.h"
+#include "runner/guest/parts.h"
 #include "runner/sys/kernel_abi.h"
 
 namespace progtc::child {
@@ -132,32 +134,27 @@ void attach_binds(const TemplatePlan& plan, int root) noexcept {
 // A full proc of the template's own pid namespace. The kernel lets a sandbox mount its fresh, narrower one only while a
 // fully visible one exists in its mount namespace (mount_too_revealing in fs/namespace.c). Refused where the host's own
 // /proc is masked, as in many containers: then there is none.
-bool mount_proc(const TemplatePlan& plan, int root) noexcept {
-  const int fs = ::fsopen("proc", FSOPEN_CLOEXEC);
-  if (fs == -1) fail(plan, PROGTC_STEP_PROC, 0);
-  if (::fsconfig(fs, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == -1) {
-    if (errno != EPERM) fail(plan, PROGTC_STEP_PROC, 1);
-    ::close(fs);
-    return false;
-  }
-  const int proc = ::fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  ::close(fs);
-  if (proc == -1) {
-    if (errno != EPERM) fail(plan, PROGTC_STEP_PROC, 2);
-    return false;
-  }
-  if (::move_mount(proc, "", root, "proc", MOVE_MOUNT_F_EMPTY_PATH) == -1) fail(plan, PROGTC_STEP_PROC, 3);
-  ::close(proc);
-  return true;
+bool mount_proc(const TemplatePlan& plan) noexcept {
+  const char* const options[][2] = {{nullptr, nullptr}};
+  const int failed = plan.cold ? progtc_mount_narrow_proc()
+                               : progtc_mount_fresh("proc", options, "/proc",
+                                                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, nullptr);
+  if (failed && errno != EPERM) fail(plan, PROGTC_STEP_PROC, 1);
+  return !failed;
 }
 
 void enter_root(const TemplatePlan& plan, int root) noexcept {
   mount_attr read_only{};
   read_only.attr_set = MOUNT_ATTR_RDONLY;
   if (::mount_setattr(root, "", AT_EMPTY_PATH, &read_only, sizeof read_only) == -1) fail(plan, PROGTC_STEP_PIVOT, 0);
-  // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one and is detached from there.
   if (::fchdir(root) == -1) fail(plan, PROGTC_STEP_PIVOT, 1);
+  // pivot_root(2), "pivot_root(".", ".")": the old root ends up on top of the new one.
   if (sys::raw_pivot_root(".", ".") == -1) fail(plan, PROGTC_STEP_PIVOT, 2);
+}
+
+// Waits for the kernel's readers of the mount table (about half a millisecond): in a cold run init does it while the worker
+// starts the interpreter, whose absolute paths begin at the new root already.
+void leave_old_root(const TemplatePlan& plan) noexcept {
   if (::umount2(".", MNT_DETACH) == -1) fail(plan, PROGTC_STEP_PIVOT, 3);
   if (::chdir("/") == -1) fail(plan, PROGTC_STEP_PIVOT, 4);
 }
@@ -180,11 +177,50 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
   if (::close_range(kReport + 1, ~0U, 0) == -1) fail(plan, PROGTC_STEP_DESCRIPTORS, 3);
 }
 
+[[noreturn]] void execute(TemplatePlan& plan, int proc_dir, bool has_proc) noexcept {
+  arrange_descriptors(plan, proc_dir, &plan.report_fd);
+  // After the last change of ids, which would clear it (prctl(2)). The host's death before this line shows as end of file
+  // on the control socket.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH);
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_NO_NEW_PRIVS);
+  const TemplateReport ready{0, 0, 0, has_proc ? 1U : 0U};
+  if (::write(plan.report_fd, &ready, sizeof ready) != static_cast<ssize_t>(sizeof ready)) ::_exit(125);
+  ::execve(plan.program, plan.argv, plan.envp);
+  fail(plan, PROGTC_STEP_EXEC);
+}
+
+// Forks the worker and stays as init. The worker must not come to user code before the fresh parts are there: the host
+// hands it its request only after init's PREPARED.
+[[noreturn]] void split_cold_run(TemplatePlan& plan, int proc_dir, bool has_proc) noexcept {
+  const ColdPlan& cold = *plan.cold;
+  sigset_t before{};
+  const int signal_fd = progtc_watch_children(&before);
+  if (signal_fd == -1) fail(plan, PROGTC_STEP_FORK, 0);
+  // A raw clone: glibc's fork would run the handlers of the host's libraries. What glibc caches is renewed by execve.
+  const long worker = ::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr);
+  if (worker == -1) fail(plan, PROGTC_STEP_FORK, 1);
+  if (worker == 0) {
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    // With the capabilities that execve is about to take away: the bounding set needs CAP_SETPCAP.
+    if (progtc_limit_capabilities() == -1) fail(plan, PROGTC_STEP_CAPABILITIES, 2);
+    progtc_report hello{};
+    hello.message = PROGTC_HELLO;
+    if (progtc_send_record(plan.control_fd, &hello, sizeof hello, nullptr, 0) == -1) ::_exit(125);
+    execute(plan, proc_dir, has_proc);
+  }
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH);
+  leave_old_root(plan);
+  progtc_make_fresh_parts(cold.flags, cold.tmpfs, has_proc ? std::uint32_t{PROGTC_CONTROL_PROC} : 0U, cold.status_fd);
+  ::close(plan.report_fd);
+  progtc_run_init(static_cast<pid_t>(worker), cold.status_fd, signal_fd);
+  ::_exit(125);
+}
+
 }  // namespace
 
 void run_template_child(const TemplatePlan& original) noexcept {
   TemplatePlan plan = original;
-  ::syscall(SYS_setsid);  // a signal from the terminal is for the host, which decides what it means
+  ::setsid();  // a signal from the terminal is for the host, which decides what it means
   char go = 0;
   ssize_t got = 0;
   do {
@@ -207,19 +243,18 @@ void run_template_child(const TemplatePlan& original) noexcept {
   ::umask(0);
   make_entries(plan, root);
   attach_binds(plan, root);
-  const bool has_proc = plan.wants_proc && mount_proc(plan, root);
   enter_root(plan, root);
   ::umask(022);
-
-  arrange_descriptors(plan, proc_dir, &plan.report_fd);
-  // After the last change of ids, which would clear it (prctl(2)). The host's death before this line shows as end of file
-  // on the control socket.
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH);
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_NO_NEW_PRIVS);
-  const TemplateReport ready{0, 0, 0, has_proc ? 1U : 0U};
-  if (::write(plan.report_fd, &ready, sizeof ready) != static_cast<ssize_t>(sizeof ready)) ::_exit(125);
-  ::execve(plan.program, plan.argv, plan.envp);
-  fail(plan, PROGTC_STEP_EXEC);
+  if (plan.cold) {
+    // The old root is still there, and with it the visible proc that mounting a new one takes.
+    const bool has_proc = mount_proc(plan);
+    // After the host's move of this process into the run's cgroup (v2), so that it is the namespace's root.
+    if (::unshare(CLONE_NEWCGROUP) == -1) fail(plan, PROGTC_STEP_CGROUP, 255);
+    split_cold_run(plan, proc_dir, has_proc);
+  }
+  const bool has_proc = mount_proc(plan);
+  leave_old_root(plan);
+  execute(plan, proc_dir, has_proc);
 }
 
 }  // namespace progtc::child

@@ -1,11 +1,14 @@
 #pragma once
-// The child half of cloning a template: from clone3 to the interpreter's execve. Built by the host as numbers and pointers
+// The child half of a clone: from clone3 to the interpreter's execve, for a template that will clone sandboxes itself or
+// for the one sandbox of a cold run. Built by the host as numbers and pointers
 // only, because the host has threads and a raw clone3 may copy a locked heap: nothing here may allocate, throw or call
 // into libraries. tests/runner/child_symbols_test holds this object's undefined symbols to a written list.
 #include <sys/types.h>
 
 #include <cstdint>
 #include <span>
+
+#include "runner/guest/control.h"
 
 namespace progtc::child {
 
@@ -33,11 +36,19 @@ struct RootBind {
   std::uint64_t set_attributes;  // MOUNT_ATTR_…
 };
 
+// What a cold run's child does beyond a template's: it makes the fresh parts of the run, forks the worker that executes the
+// interpreter, and stays as init.
+struct ColdPlan {
+  std::uint32_t flags;  // enum progtc_spawn_flag: LOOPBACK, OUT
+  progtc_tmpfs tmpfs[PROGTC_TMPFS_COUNT];
+  int status_fd;
+};
+
 struct TemplatePlan {
   std::span<const RootEntry> entries;
   std::span<const RootBind> binds;
   int* tree_fds;  // room for one descriptor a bind
-  bool wants_proc;
+  const ColdPlan* cold;  // null: a template
   bool is_root_run;  // drop the supplementary groups; the ids are mapped by the host
   int map_fd;        // readable once the host has written the id maps; end of file: the host gave up
   int control_fd;    // becomes PROGTC_CONTROL_FD

@@ -27,6 +27,8 @@ enum progtc_message {
   PROGTC_CONFINED = 5, /* worker -> host: struct progtc_report with `controls`; the seccomp listener */
   PROGTC_FAILED = 6,   /* init or worker -> host: struct progtc_report with step, item, error */
   PROGTC_EXITED = 7,   /* init -> host: struct progtc_exit */
+  PROGTC_HELLO = 8,    /* worker of a cold run -> host, over control, before it executes the interpreter: its pid comes with
+                          the record (SCM_CREDENTIALS), in the host's own numbers */
 };
 
 /* Steps of the set-up, for failures. Names are in runner/setup_step.cc. */

@@ -1,4 +1,5 @@
-// Any text decodes to a policy or an error; whatever decodes also compiles or is refused, and reads back from its own text.
+// Any text decodes to a policy or an error; whatever decodes also compiles or is refused, and reads back from its own
+// text.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -77,7 +77,8 @@ std::map<std::string, std::string> current() {
     }
     for (const std::string& call : known_syscall_names()) {
       std::string& line = lines[call];
-      line += (line.empty() ? "" : " ") + verdict(*program, call);
+      if (!line.empty()) line += ' ';
+      line += verdict(*program, call);
     }
   }
   return lines;

@@ -3,7 +3,7 @@
 import os
 
 from table import (
-    ABSENT, ENOSYS, EPERM, PERMITTED, STDLIB_FILE, UNREADABLE, UNWRITABLE, Blocked, Killed, Listing, NoTwin, Permitted,
+    ABSENT, ENOSYS, EPERM, PERMITTED, UNREADABLE, UNWRITABLE, Blocked, Killed, Listing, NoTwin, Permitted,
     Without, act, bare, namespaces, sandboxed,
 )  # fmt: skip
 

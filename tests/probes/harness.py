@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -248,6 +249,13 @@ def children(parent=None):
             if int(rest[1]) == parent:
                 found[int(entry)] = name
     return found
+
+
+def read_line(process, seconds=30):
+    """The next line of a command's output. Errors: AssertionError when none comes in time."""
+    if not select.select([process.stdout], [], [], slower(seconds))[0]:
+        raise AssertionError(f"no output within {seconds} s")
+    return process.stdout.readline()
 
 
 def open_to_everyone(path):

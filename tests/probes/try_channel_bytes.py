@@ -4,6 +4,7 @@ import sys
 
 CHANNEL = 3
 data = bytes.fromhex(sys.argv[1])
+os.set_blocking(CHANNEL, True)
 print("writing", flush=True)
 while data:
     data = data[os.write(CHANNEL, data) :]

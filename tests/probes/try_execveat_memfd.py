@@ -1,7 +1,6 @@
 """Executes a program that exists in memory only."""
 import ctypes
 import os
-import sys
 
 from probe import attempt, syscall
 

@@ -1,0 +1,326 @@
+#!/usr/bin/env python3
+"""What happens at each limit: the run ends or is refused, says why, and keeps what it printed.
+
+    limits_test.py [--as-user] [PROGTC_RUN] GROUP
+
+Every probe stops by itself at a bound that harms nobody, so a limit that does not hold is found out, not suffered.
+"""
+
+import os
+import signal
+import textwrap
+import time
+
+import harness
+from harness import SandboxTest
+from table import Blocked, Permitted, compose, refuse_without_limits
+
+MEMORY_KILLED, TIMED_OUT = 137, 124
+DIRECTORIES = ("/tmp", "/dev/shm", "/sandbox")
+
+
+class LimitsTest(SandboxTest):
+    def run_probe(self, probe, *arguments, options=(), policy="strict", **how):
+        script = self.lab.write(f"try_{probe}.py", compose(probe))
+        ended = self.lab.run(*options, script, *arguments, policy=policy, **how)
+        refuse_without_limits(self, ended, policy)
+        return ended
+
+    def assert_meets(self, ended, expected):
+        if fault := expected.fault(ended):
+            self.fail(f"{fault}: {ended}")
+
+    def assert_ends(self, ended, kind, status):
+        self.assert_kind(ended, kind)
+        self.assert_status(ended, status)
+        self.assertTrue(ended.report.cause, f"no cause: {ended}")
+        self.assertIn(ended.report.cause, ended.words)
+
+    def assert_memory_bounded(self, ended):
+        """Killed by the kernel's count where there is a control group; refused by the process's own limit elsewhere."""
+        if ended.report and "cgroup" in ended.report.enforced_by("memory"):
+            self.assert_ends(ended, "memory_limit", MEMORY_KILLED)
+        elif ended.status != MEMORY_KILLED:
+            self.assert_meets(ended, Blocked())
+
+
+class Memory(LimitsTest):
+    def test_bomb(self):
+        self.assert_memory_bounded(self.run_probe("take_memory", 512, options=("--memory", "64M")))
+
+    def test_bomb__twin(self):
+        self.assert_meets(self.run_probe("take_memory", 128, options=("--memory", "512M")), Permitted("128 MiB"))
+
+    def test_output_so_far_is_kept(self):
+        code = "print('before', flush=True)\nx = []\nfor _ in range(512): x.append(bytearray(b'x' * (1 << 20)))\nprint('after')"
+        ended = self.run_code(code, options=("--memory", "64M"))
+        self.assertTrue(ended.out.startswith(b"before\n"), str(ended))
+        self.assertNotIn(b"after", ended.out)
+        self.assertNotEqual(ended.status, 0)
+
+    def test_anonymous_files_count(self):
+        ended = self.run_probe("take_anonymous_files", 768, options=("--memory", "64M"))
+        if ended.report and "cgroup" in ended.report.enforced_by("memory"):
+            self.assert_ends(ended, "memory_limit", MEMORY_KILLED)
+        else:
+            self.assert_meets(ended, Blocked())
+
+    def test_anonymous_files_count__twin(self):
+        ended = self.run_probe("take_anonymous_files", 32, options=("--memory", "256M"))
+        self.assert_meets(ended, Permitted("32 MiB"))
+
+    def test_threads_share_one_limit(self):
+        code = """
+            import threading
+            def take():
+                hoard = []
+                for _ in range(128):
+                    hoard.append(bytearray(b"x" * (1 << 20)))
+                gate.wait()
+            gate = threading.Barrier(4)
+            threads = [threading.Thread(target=take) for _ in range(4)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join(30)
+            print("all taken")
+        """
+        ended = self.run_code(textwrap.dedent(code), options=("--memory", "128M", "--timeout", "20"))
+        self.assertNotIn(b"all taken", ended.out, str(ended))
+
+    def test_several_processes_share_one_limit(self):
+        code = """
+            import os
+            children = []
+            for _ in range(4):
+                pid = os.fork()
+                if pid == 0:
+                    hoard = [bytearray(b"x" * (1 << 20)) for _ in range(100)]
+                    input()
+                    os._exit(0)
+                children.append(pid)
+            print(sum(os.waitpid(pid, 0)[1] == 0 for pid in children), "whole")
+        """
+        ended = self.run_code(textwrap.dedent(code), policy="standard", options=("--memory", "200M", "--timeout", "20"), stdin=b"")
+        refuse_without_limits(self, ended, "standard")
+        self.assertNotIn(b"4 whole", ended.out, str(ended))
+
+    def test_peak_is_reported(self):
+        ended = self.run_probe("take_memory", 100)
+        self.assert_meets(ended, Permitted("100 MiB"))
+        self.assertGreater(ended.report.usage("memory_peak_bytes"), 100 << 20)
+
+
+class Processes(LimitsTest):
+    def test_fork_bomb(self):
+        self.assert_meets(self.run_probe("fork_bomb", 200, policy="standard", options=("--pids", 20)), Blocked(("EAGAIN",)))
+
+    def test_fork_bomb__twin(self):
+        ended = self.run_probe("fork_bomb", 50, policy="standard", options=("--pids", 100))
+        self.assert_meets(ended, Permitted("50 processes"))
+
+    def test_zombie_flood(self):
+        self.assert_meets(self.run_probe("zombie_flood", 200, policy="standard", options=("--pids", 20)), Blocked(("EAGAIN",)))
+
+    def test_orphans_are_reaped(self):
+        ended = self.run_probe("orphan_flood", 600, policy="standard", options=("--pids", 200))
+        self.assert_meets(ended, Permitted("600 orphans"))
+
+    def test_threads(self):
+        self.assert_meets(self.run_probe("thread_bomb", 2000), Blocked(("can't start new thread after some",)))
+
+    def test_threads__twin(self):
+        self.assert_meets(self.run_probe("thread_bomb", 8), Permitted("8 threads"))
+
+    def test_pids_option_counts_threads(self):
+        self.assert_meets(self.run_probe("thread_bomb", 40, options=("--pids", 10)), Blocked(("can't start new thread",)))
+
+
+class Files(LimitsTest):
+    def test_descriptors(self):
+        self.assert_meets(self.run_probe("open_many", 5000), Blocked(("EMFILE",)))
+
+    def test_descriptors__twin(self):
+        self.assert_meets(self.run_probe("open_many", 16), Permitted("16 descriptors"))
+
+    def test_bytes_of_each_private_directory(self):
+        for directory in DIRECTORIES:
+            with self.subTest(directory):
+                self.assert_meets(self.run_probe("fill_directory", directory, 600), Blocked(("ENOSPC",)))
+
+    def test_bytes_of_each_private_directory__twin(self):
+        for directory in DIRECTORIES:
+            with self.subTest(directory):
+                self.assert_meets(self.run_probe("fill_directory", directory, 1), Permitted("1 MiB"))
+
+    def test_number_of_files(self):
+        for directory in DIRECTORIES:
+            with self.subTest(directory):
+                self.assert_meets(self.run_probe("make_many_files", directory, 20_000), Blocked(("ENOSPC",)))
+
+    def test_number_of_files__twin(self):
+        for directory in DIRECTORIES:
+            with self.subTest(directory):
+                self.assert_meets(self.run_probe("make_many_files", directory, 10), Permitted("10 files"))
+
+    def test_length_of_a_file(self):
+        self.assert_meets(self.run_probe("make_long_file", 1 << 40), Blocked(("EFBIG",)))
+
+    def test_length_of_a_file__twin(self):
+        self.assert_meets(self.run_probe("make_long_file", 1 << 20), Permitted())
+
+    def test_a_private_directory_is_not_the_next_runs(self):
+        code = "import os\nfor d in ('/tmp', '/dev/shm', '/sandbox'):\n    print(os.listdir(d))\n    open(d + '/left', 'w').close()"
+        for _ in range(2):
+            self.assertEqual(self.run_code(code).out, b"[]\n[]\n[]\n")
+
+
+class Output(LimitsTest):
+    FLOOD = "import os\nwhile True: os.write(1, b'x' * 65536)"
+
+    def test_flood(self):
+        ended = self.run_code(self.FLOOD)
+        self.assert_kind(ended, "output_limit")
+        self.assertNotEqual(ended.status, 0)
+        self.assertRegex(ended.out, rb"^x{65536}")
+        self.assertTrue(ended.report.is_out_truncated or len(ended.report.out) > 1 << 20)
+        self.assertIn("output", ended.report.cause)
+
+    def test_flood_of_stderr(self):
+        ended = self.run_code(self.FLOOD.replace("(1,", "(2,"))
+        self.assert_kind(ended, "output_limit")
+
+    def test_flood__twin(self):
+        policy = self.lab.policy("strict", limits={"output": "200MiB", "memory": "512MiB"})
+        ended = self.run_code("import os\nfor _ in range(1600): os.write(1, b'x' * 65536)", policy=policy, timeout=120)
+        self.assert_status(ended, 0)
+        self.assertEqual(len(ended.out), 1600 * 65536)
+
+
+class Time(LimitsTest):
+    def test_wall(self):
+        ended = self.run_code("import time\nprint('so far', flush=True)\ntime.sleep(60)", options=("--timeout", "1"))
+        self.assert_ends(ended, "timeout", TIMED_OUT)
+        self.assertEqual(ended.out, b"so far\n")
+        self.assertEqual(ended.report.out, "so far\n")
+
+    def test_wall_cannot_be_caught(self):
+        code = "import signal\nfor n in set(signal.Signals) - {9, 19}: signal.signal(n, signal.SIG_IGN)\nwhile True: pass"
+        self.assert_ends(self.run_code(code, options=("--timeout", "1")), "timeout", TIMED_OUT)
+
+    def test_wall_holds_when_standard_streams_are_closed(self):
+        code = "import os, time\nfor fd in (0, 1, 2): os.close(fd)\ntime.sleep(60)"
+        self.assert_ends(self.run_code(code, options=("--timeout", "1")), "timeout", TIMED_OUT)
+
+    def test_wall_holds_for_a_stopped_process(self):
+        code = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)"
+        self.assert_ends(self.run_code(code, options=("--timeout", "1")), "timeout", TIMED_OUT)
+
+    def test_processor_time(self):
+        policy = self.lab.policy("strict", limits={"cpu": "1s"})
+        began = time.monotonic()
+        ended = self.run_code("print('so far', flush=True)\nwhile True: pass", policy=policy)
+        self.assert_kind(ended, "cpu_limit")
+        self.assertEqual(ended.out, b"so far\n")
+        self.assertNotEqual(ended.status, 0)
+        self.assertGreaterEqual(ended.report.usage("cpu_ms"), 800)
+        self.assertLess(time.monotonic() - began, harness.slower(25))
+
+    def test_processor_time_cannot_be_caught(self):
+        policy = self.lab.policy("strict", limits={"cpu": "1s"})
+        code = "import signal\nsignal.signal(signal.SIGXCPU, lambda *_: None)\nwhile True: pass"
+        self.assert_kind(self.run_code(code, policy=policy), "cpu_limit")
+
+    def test_processor_time_of_all_threads_counts(self):
+        policy = self.lab.policy("strict", limits={"cpu": "1s", "cpus": 2})
+        code = """
+            import hashlib, threading
+            def spin():
+                data = bytes(1 << 20)
+                while True: hashlib.sha256(data)
+            for _ in range(3): threading.Thread(target=spin).start()
+        """
+        self.assert_kind(self.run_code(textwrap.dedent(code), policy=policy), "cpu_limit")
+
+    def test_sleep_costs_no_processor_time__twin(self):
+        policy = self.lab.policy("strict", limits={"cpu": "1s"})
+        ended = self.run_code("import time\ntime.sleep(1.5)\nprint('awake')", policy=policy)
+        self.assert_status(ended, 0)
+        self.assertEqual(ended.out, b"awake\n")
+
+    def test_code_that_ends_leaves_nobody_to_wait_for(self):
+        code = """
+            import os, time
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    time.sleep(600)
+                os._exit(0)
+            print("done", flush=True)
+        """
+        began = time.monotonic()
+        ended = self.run_code(textwrap.dedent(code), policy="standard")
+        refuse_without_limits(self, ended, "standard")
+        self.assert_status(ended, 0)
+        self.assertEqual(ended.out, b"done\n")
+        self.assertLess(time.monotonic() - began, harness.slower(20))
+
+
+class Faults(LimitsTest):
+    def test_recursion_without_end(self):
+        ended = self.run_probe("recurse", options=("--timeout", "20"))
+        self.assert_kind(ended, "signaled")
+        self.assert_status(ended, 128 + signal.SIGSEGV)
+        self.assertEqual(ended.out, b"recursing\n")
+
+    def test_abort(self):
+        ended = self.run_code("import os\nos.abort()")
+        self.assert_kind(ended, "signaled")
+        self.assertEqual(ended.report.signal, signal.SIGABRT)
+        self.assert_status(ended, 128 + signal.SIGABRT)
+
+    def test_killing_oneself_is_not_taken_for_a_limit(self):
+        ended = self.run_code("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+        self.assert_kind(ended, "signaled")
+        self.assert_status(ended, 128 + signal.SIGKILL)
+
+    def test_no_core_file(self):
+        code = "import os, resource\nprint(resource.getrlimit(resource.RLIMIT_CORE)[1])"
+        self.assertEqual(self.run_code(code).out, b"0\n")
+
+    def test_limits_cannot_be_raised(self):
+        code = """
+            import resource
+            raised = []
+            for name in ("AS", "CPU", "FSIZE", "NOFILE", "NPROC", "CORE", "STACK", "MEMLOCK", "DATA", "RTPRIO", "NICE", "MSGQUEUE"):
+                kind = getattr(resource, "RLIMIT_" + name, None)
+                if kind is None: continue
+                soft, hard = resource.getrlimit(kind)
+                if hard == resource.RLIM_INFINITY: continue
+                try:
+                    resource.setrlimit(kind, (soft, hard + 1))
+                    raised.append(name)
+                except (ValueError, OSError):
+                    pass
+            print("raised:", *raised)
+        """
+        self.assertEqual(self.run_code(textwrap.dedent(code)).out, b"raised:\n")
+
+    def test_a_denial_flood_slows_only_its_author(self):
+        code = "import socket\nfor _ in range(20_000):\n  try: socket.socket()\n  except OSError: pass\nprint('through')"
+        ended = self.run_code(code, options=("--timeout", "20"), timeout=60)
+        self.assertIn(ended.status, (0, TIMED_OUT), str(ended))
+        self.assertLess(len(ended.report.denials), 100)
+        self.assertGreater(sum(denial["count"] for denial in ended.report.denials_of("socket")), 1)
+
+
+GROUPS = {
+    "memory": [Memory],
+    "processes": [Processes],
+    "files": [Files],
+    "output": [Output],
+    "time": [Time],
+    "faults": [Faults],
+}
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    harness.main(GROUPS)
