@@ -7,4 +7,7 @@ namespace progtc::cli {
 // installed. Empty when there is none.
 std::string guest_directory();
 
+// A file of share/progtc that belongs to this program, by its name there. Empty when there is none.
+std::string shared_file(const std::string& name);
+
 }  // namespace progtc::cli

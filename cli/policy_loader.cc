@@ -22,7 +22,7 @@ Result<policy::PolicySource> resolve_policy(std::string_view name, std::string_v
   const std::string file = path.lexically_normal().string();
   auto text = sys::read_file(file, kMaxPolicyBytes);
   if (!text)
-    return Error{policy::make_error_code(policy::PolicyErrc::kUnreadable), "policy " + text.error().context};
+    return Error{policy::make_error_code(policy::PolicyErrc::kUnreadable), "policy '" + file + "': " + text.error().code.message()};
   return policy::PolicySource{file, std::move(*text)};
 }
 

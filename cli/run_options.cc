@@ -1,11 +1,11 @@
 #include "cli/run_options.h"
 
-#include <charconv>
-#include <cmath>
+#include <algorithm>
 #include <filesystem>
 
 #include "policy/decode.h"
-#include "policy/units.h"
+#include "policy/fields.h"
+#include "runner/run.h"
 
 namespace progtc::cli {
 namespace {
@@ -18,19 +18,30 @@ std::string absolute(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().string();
 }
 
-// "SRC[:DST]". The last colon splits when an absolute path follows it, so that a source may hold colons of its own.
+// "SRC[:DST]", or a name such as "@packages". The last colon splits when an absolute path follows it, so that a source may
+// hold colons of its own. What a bind may be is the policy's to say.
 Result<policy::Bind> parse_mount(const std::string& option, const std::string& text, bool is_writable) {
-  policy::Bind bind;
-  bind.is_writable = is_writable;
+  const std::string named = option + " " + text;
+  if (text.starts_with('@')) {
+    auto bind = policy::parse_bind(text, is_writable);
+    if (!bind) return with_context(named, bind.error());
+    return bind;
+  }
   const auto colon = text.rfind(":/");
-  bind.source = absolute(text.substr(0, colon));
-  if (colon != std::string::npos) bind.target = std::filesystem::path(text.substr(colon + 1)).lexically_normal().string();
-  if (text.empty() || colon == 0) return option_error(option + " " + text, "expected SRC[:DST]");
-  while (bind.source.size() > 1 && bind.source.back() == '/') bind.source.pop_back();
-  while (bind.target.size() > 1 && bind.target.back() == '/') bind.target.pop_back();
-  if (bind.source == "/" || bind.target == "/")
-    return option_error(option + " " + text, "the whole root cannot be mounted; name the directories the code needs");
-  if (!std::filesystem::exists(bind.source)) return option_error(option + " " + text, "no such file or directory");
+  if (text.empty() || colon == 0) return option_error(named, "expected SRC[:DST]");
+  const std::string source = absolute(text.substr(0, colon));
+  auto clean = policy::check_absolute_path(source);
+  if (!clean) return with_context(named, clean.error());
+  policy::Bind bind{.source = *clean, .target = {}, .is_writable = is_writable};
+  if (bind.source == "/")
+    return option_error(named, "the whole root cannot be shown; name the directories the code needs");
+  const std::string target = colon == std::string::npos ? bind.source : text.substr(colon + 1);
+  if (colon != std::string::npos || target.find(':') == std::string::npos) {
+    auto checked = policy::parse_bind(target + "/x:" + target, is_writable);
+    if (!checked) return with_context(named, checked.error());
+    if (checked->target != bind.source) bind.target = checked->target;
+  }
+  if (!std::filesystem::exists(bind.source)) return option_error(named, "no such file or directory");
   return bind;
 }
 
@@ -45,24 +56,26 @@ class RunFormatter : public CLI::Formatter {
   }
 };
 
-template <typename Number>
-Result<Number> parse_number(const std::string& option, const std::string& text, Number least, Number most) {
-  Number number{};
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (failed != std::errc{} || end != text.data() + text.size() || !(number >= least && number <= most)) {
-    std::ostringstream expected;
-    expected << "expected a number in " << least << ".." << most << ", got '" << text << "'";
-    return option_error(option, expected.str());
-  }
-  return number;
+// One set of rules: what a limit may be is the policy's to say.
+Result<void> set_limit(policy::Limits& limits, const char* key, const char* option, const std::string& text) {
+  if (text.empty()) return {};
+  auto done = policy::set_limit(limits, key, text);
+  if (!done) return with_context(option, done.error());
+  return {};
 }
 
 }  // namespace
 
-void define_run_options(CLI::App& app, RunOptions& options) {
+void describe_run_program(CLI::App& app) {
   app.description("Runs Python nobody has reviewed in a sandbox on this machine.");
   app.formatter(std::make_shared<RunFormatter>());
   app.set_version_flag("--version", PROGTC_VERSION, "Prints the version and stops");
+  app.footer(
+      "Exit status: the code's own; 124 wall time; 137 memory, processor time or output; 128+N signal N;\n"
+      "125 the sandbox could not be set up; 126 the script cannot be read; 127 there is no such script.");
+}
+
+void define_run_options(CLI::App& app, RunOptions& options) {
   const auto list = [](CLI::Option* option) { option->allow_extra_args(false)->expected(1)->take_all(); };
   app.add_option("-c", options.code, "Runs CODE")->type_name("CODE")->group("What to run");
   app.add_option("-m", options.module, "Runs a module, as python3 -m does")->type_name("MODULE")->group("What to run");
@@ -93,8 +106,6 @@ void define_run_options(CLI::App& app, RunOptions& options) {
   app.add_flag("--explain", options.explain, "Prints the effective policy and stops")->group("Results");
   app.add_flag("-q,--quiet", options.quiet, "Says nothing but errors of the set-up")->group("Results");
   app.add_flag("-v,--verbose", options.verbose, "Says how the run went")->group("Results");
-  app.footer("Exit status: the code's own; 124 wall time; 137 memory, processor time or output; 128+N signal N;\n"
-             "125 the sandbox could not be set up; 126 the script cannot be read; 127 there is no such script.");
 }
 
 std::size_t count_own_arguments(const CLI::App& app, const std::vector<std::string>& arguments) {
@@ -103,26 +114,57 @@ std::size_t count_own_arguments(const CLI::App& app, const std::vector<std::stri
     const std::string& word = arguments[at];
     if (word == "-" || !word.starts_with('-')) return at;
     if (word == "--") return at;
-    if (word == "-c" || word == "-m") return std::min(at + 2, arguments.size());
+    if (word.starts_with("-c") || word.starts_with("-m"))  // "-cCODE" is one word
+      return std::min(at + (word.size() == 2 ? 2 : 1), arguments.size());
     const CLI::Option* option = word.find('=') == std::string::npos ? app.get_option_no_throw(word) : nullptr;
     at += option && option->get_expected_max() > 0 && option->get_type_size() > 0 ? 2 : 1;
   }
   return std::min(at, arguments.size());
 }
 
+Result<void> check_options(const RunOptions& options) {
+  std::string known;
+  for (const char* control : runner::kDegradable) known += (known.empty() ? "" : ", ") + std::string(control);
+  for (const std::string& control : options.allow_degraded)
+    if (std::find(std::begin(runner::kDegradable), std::end(runner::kDegradable), control) ==
+        std::end(runner::kDegradable))
+      return option_error("--allow-degraded=" + control, "no such control; these can be given up: " + known);
+  return {};
+}
+
 Result<void> apply_env(policy::Environment& env, const std::string& entry) {
   const auto equals = entry.find('=');
   const std::string name = entry.substr(0, equals);
-  const auto is_name_character = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-  if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_character) ||
-      std::isdigit(static_cast<unsigned char>(name[0])))
-    return option_error("--env " + entry, "expected NAME or NAME=VALUE");
+  if (auto checked = policy::check_environment_name(name); !checked)
+    return with_context("--env " + entry, checked.error());
   if (equals == std::string::npos) {
-    env.pass.push_back(name);
-  } else {
-    env.set[name] = entry.substr(equals + 1);
+    if (std::find(env.pass.begin(), env.pass.end(), name) == env.pass.end()) env.pass.push_back(name);
+    env.set.erase(name);  // what the caller asks for now wins over what the policy sets
+    return {};
   }
+  if (auto checked = policy::check_environment_value(entry.substr(equals + 1)); !checked)
+    return with_context("--env " + name, checked.error());
+  env.set[name] = entry.substr(equals + 1);
   return {};
+}
+
+Result<runner::FileToCopy> parse_file(const std::string& text) {
+  const auto colon = text.rfind(':');
+  runner::FileToCopy file;
+  file.source = text;
+  if (colon != std::string::npos && !std::filesystem::exists(text)) {
+    file.source = text.substr(0, colon);
+    file.target = text.substr(colon + 1);
+  }
+  while (file.source.size() > 1 && file.source.back() == '/') file.source.pop_back();
+  if (file.target.empty()) file.target = std::filesystem::path(file.source).filename().string();
+  const std::string work = std::string(policy::kWorkPath) + "/";
+  if (file.target.starts_with(work)) file.target.erase(0, work.size());
+  if (!std::filesystem::exists(file.source)) return from_errno(ENOENT, "--file " + text);
+  const std::filesystem::path target(file.target);
+  if (file.target.empty() || target.is_absolute() || std::find(target.begin(), target.end(), "..") != target.end())
+    return option_error("--file " + text, std::string("the target has to lie below ") + policy::kWorkPath);
+  return file;
 }
 
 Result<policy::Policy> apply_options(policy::Policy policy, const RunOptions& options) {
@@ -135,27 +177,15 @@ Result<policy::Policy> apply_options(policy::Policy policy, const RunOptions& op
     policy.filesystem.binds.push_back(std::move(bind));
   }
   for (const std::string& entry : options.env) PROGTC_CHECK(apply_env(policy.env, entry));
-  if (!options.timeout.empty()) {
-    auto wall = policy::parse_duration(options.timeout);
-    if (!wall) return with_context("--timeout", wall.error());
-    if (wall->count() < 1) return option_error("--timeout", "expected at least 1ms, got '" + options.timeout + "'");
-    policy.limits.wall = *wall;
-  }
-  if (!options.memory.empty()) {
-    auto memory = policy::parse_size(options.memory);
-    if (!memory) return with_context("--memory", memory.error());
-    constexpr std::uint64_t kLeast = 8ULL << 20;  // below it the interpreter itself does not come up
-    if (*memory < kLeast) return option_error("--memory", "expected at least 8MiB, got '" + options.memory + "'");
-    policy.limits.memory_bytes = *memory;
-  }
-  if (!options.cpus.empty()) {
-    PROGTC_TRY(policy.limits.cpus, parse_number("--cpus", options.cpus, 0.01, 1024.0));
-  }
-  if (!options.pids.empty()) {
-    PROGTC_TRY(policy.limits.processes, parse_number<std::uint64_t>("--pids", options.pids, 1, 1 << 20));
-  }
+  PROGTC_CHECK(set_limit(policy.limits, "wall", "--timeout", options.timeout));
+  PROGTC_CHECK(set_limit(policy.limits, "memory", "--memory", options.memory));
+  PROGTC_CHECK(set_limit(policy.limits, "cpus", "--cpus", options.cpus));
+  PROGTC_CHECK(set_limit(policy.limits, "processes", "--pids", options.pids));
   if (!options.python.empty()) {
-    policy.python.interpreter = options.python.find('/') == std::string::npos ? options.python : absolute(options.python);
+    const bool is_name = options.python.find('/') == std::string::npos;
+    auto checked = policy::check_interpreter(is_name ? options.python : absolute(options.python));
+    if (!checked) return with_context("--python", checked.error());
+    policy.python.interpreter = *checked;
   }
   if (!options.venv.empty()) {
     policy.python.venv = absolute(options.venv);

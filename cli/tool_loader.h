@@ -2,8 +2,6 @@
 #include <memory>
 #include <string>
 
-#include <boost/asio/any_io_executor.hpp>
-
 #include "bridge/tool_host.h"
 #include "cli/console.h"
 #include "policy/result.h"
@@ -12,7 +10,6 @@ namespace progtc::cli {
 
 // The tools of a directory; null when `directory` is empty. What is wrong with single files is said on `console`, and the
 // others load. Errors: the directory itself cannot be read.
-Result<std::shared_ptr<bridge::ToolHost>> load_tools(const boost::asio::any_io_executor& executor, const std::string& directory,
-                                                     const Console& console);
+Result<std::shared_ptr<bridge::ToolHost>> load_tools(const std::string& directory, const Console& console);
 
 }  // namespace progtc::cli

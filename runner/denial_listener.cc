@@ -56,9 +56,8 @@ asio::awaitable<void> DenialListener::listen() {
       if (::poll(&state, 1, 0) == 1 && (state.revents & POLLHUP)) co_return;
       continue;
     }
-    if (learn_) {
-      learn_(request.data);
-    } else {
+    const bool is_let_through = learn_ && learn_(request);
+    if (!is_let_through) {
       write_down(request.data);
       if (++count_ > kUnpaced) {
         pause_.expires_after(std::chrono::milliseconds(1));
@@ -68,7 +67,7 @@ asio::awaitable<void> DenialListener::listen() {
     }
     seccomp_notif_resp answer{};
     answer.id = request.id;
-    if (learn_) {
+    if (is_let_through) {
       answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     } else {
       answer.error = -EPERM;

@@ -12,15 +12,17 @@
 #include "runner/sys/unique_fd.h"
 
 struct seccomp_data;
+struct seccomp_notif;
 
 namespace progtc::runner {
 
 // Reads a sandbox's seccomp notifications (seccomp_unotify(2)). Every one is written down and answered with EPERM: the
-// answer is never "continue", so nothing the code does to its memory meanwhile can turn a denial into a permission.
+// answer is never "continue", so nothing the code does to its memory meanwhile can turn a denial into a permission. Only
+// the policy learner's runs know another answer.
 class DenialListener {
  public:
-  // `on_call` learns of each call before it is answered; for the policy learner only, whose runs answer "continue".
-  using OnCall = std::function<void(const seccomp_data&)>;
+  // For the policy learner only: told of each call before it is answered, with its caller; true lets the call happen.
+  using OnCall = std::function<bool(const seccomp_notif&)>;
   DenialListener(const boost::asio::any_io_executor& executor, sys::UniqueFd listener, const policy::Policy& policy,
                  OnCall learn = nullptr);
 

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <string>
 
+#include "runner/guest/control.h"
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
 #include "runner/sys/kernel_abi.h"
@@ -35,6 +36,11 @@ uid_t first_mapped_id(const char* map) {
     if (count > 2 * std::uint64_t{kSandboxIdCount} && inside + count > best) best = inside + count;
   }
   return best == 0 ? 0 : static_cast<uid_t>(best - kSandboxIdCount);
+}
+
+Result<void> write_proc(const std::string& path, const std::string& text) {
+  PROGTC_TRY(const auto file, sys::openat(AT_FDCWD, path.c_str(), O_WRONLY));
+  return sys::write_all(file.get(), text);
 }
 
 // A process that does nothing in a user namespace of its own, so that the namespace can be mapped and opened.
@@ -68,6 +74,18 @@ Result<Identity> Identity::acquire() {
     return identity;
   }
   return run_error(RunErrc::kNoIdentity, "all " + std::to_string(kSandboxIdCount) + " sandbox ids are in use");
+}
+
+// Run as an ordinary user the kernel lets the parent map exactly its own id, and only with setgroups denied
+// (user_namespaces(7)); root needs no such promise, and the child drops the groups itself.
+Result<void> write_id_maps(pid_t pid, const Identity& identity) {
+  const std::string proc = "/proc/" + std::to_string(pid);
+  const auto line = [](std::uint64_t outside) {
+    return std::to_string(static_cast<int>(PROGTC_SANDBOX_ID)) + " " + std::to_string(outside) + " 1\n";
+  };
+  if (!identity.is_root_run) PROGTC_CHECK(write_proc(proc + "/setgroups", "deny"));
+  PROGTC_CHECK(write_proc(proc + "/gid_map", line(identity.gid)));
+  return write_proc(proc + "/uid_map", line(identity.uid));
 }
 
 Result<sys::UniqueFd> clone_mount_idmapped(int source_fd, uid_t owner, gid_t group, const Identity& identity) {

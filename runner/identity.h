@@ -20,6 +20,10 @@ struct Identity {
   static Result<Identity> acquire();
 };
 
+// Maps the sandbox's user and group in the fresh user namespace of `pid` to `identity`. Errors: errno of the writes; EPERM
+// where something (AppArmor, a container) lets the namespace be made and then takes its use away.
+Result<void> write_id_maps(pid_t pid, const Identity& identity);
+
 // systemd's table of ids (systemd.io/UIDS-GIDS) leaves 1879048192…2147352575 free; ours lie in there.
 inline constexpr uid_t kFirstSandboxId = 1'900'000'000;
 inline constexpr uid_t kSandboxIdCount = 4096;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 
+#include "policy/fields.h"
 #include "runner/guest/control.h"
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
@@ -42,8 +43,13 @@ class Planner {
       : policy_(policy), interpreter_(interpreter), inputs_(inputs) {}
 
   Result<RootPlan> plan() {
-    for (const policy::Bind& bind : policy_.filesystem.binds) PROGTC_CHECK(add_policy_bind(bind));
+    for (const policy::Bind& bind : policy_.filesystem.binds) {
+      origin_ = policy::format_bind(bind);
+      PROGTC_CHECK(add_policy_bind(bind));
+    }
+    origin_ = "python.venv";
     if (!policy_.python.venv.empty()) PROGTC_CHECK(add(policy_.python.venv, "", {.is_explicit = true}));
+    origin_ = "the runner";
     PROGTC_CHECK(add(inputs_.guest_dir, kGuestPath, {}));
     for (const char* device : {"null", "zero", "full", "random", "urandom"})
       PROGTC_CHECK(add(std::string("/dev/") + device, "", {.is_device = true}));
@@ -96,6 +102,7 @@ class Planner {
     // The name the user gave is the name inside, whatever links lead there on the host.
     bind.target = target.empty() ? wanted : target;
     while (bind.target.size() > 1 && bind.target.back() == '/') bind.target.pop_back();
+    bind.origin = origin_;
     bind.is_writable = kind.is_writable;
     bind.is_explicit = kind.is_explicit;
     bind.is_device = kind.is_device;
@@ -294,6 +301,7 @@ class Planner {
   const Interpreter& interpreter_;
   const RootPlanInputs& inputs_;
   RootPlan plan_;
+  std::string origin_;  // of the binds being added
   std::set<std::string> made_;
 };
 

@@ -227,6 +227,8 @@ class Supervisor {
       outcome_.notes.push_back("no /proc: the kernel refuses a fresh one where the host's own is masked");
     if (sandbox_->controls & PROGTC_CONTROL_LANDLOCK) {
       outcome_.enforced_by["landlock"] = "ABI " + std::to_string(sandbox_->landlock_abi);
+    } else if (request_.learn) {
+      outcome_.notes.push_back("no Landlock and no denials but the worst: this run was there to learn from");
     } else if (gave_up("landlock")) {
       outcome_.degraded.push_back("landlock");
     } else {

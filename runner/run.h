@@ -17,7 +17,7 @@
 #include "runner/root_plan.h"
 #include "runner/work_files.h"
 
-struct seccomp_data;
+struct seccomp_notif;
 
 namespace progtc::runner {
 
@@ -38,7 +38,8 @@ struct RunRequest {
   std::set<std::string> allow_degraded;
   std::string project_dir;          // what "@project" means
   std::string guest_dir;            // where the guest runtime is installed
-  std::function<void(const seccomp_data&)> learn;  // the policy learner; denies nothing
+  // The policy learner: decides on each call that the filter does not allow, true lets it happen. Such a run has no Landlock.
+  std::function<bool(const seccomp_notif&)> learn;
 };
 
 // A handle to end a run from outside: `cancel` may be called at any time, more than once.

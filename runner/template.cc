@@ -55,23 +55,6 @@ Result<std::array<sys::UniqueFd, 2>> make_socketpair(int type) {
   return std::array<sys::UniqueFd, 2>{sys::UniqueFd(ends[0]), sys::UniqueFd(ends[1])};
 }
 
-Result<void> write_proc(const std::string& path, const std::string& text) {
-  PROGTC_TRY(const auto file, sys::openat(AT_FDCWD, path.c_str(), O_WRONLY));
-  return sys::write_all(file.get(), text);
-}
-
-// Run as an ordinary user the kernel lets the parent map exactly its own id, and only with setgroups denied
-// (user_namespaces(7)); root needs no such promise, and the child drops the groups itself.
-Result<void> write_id_maps(pid_t pid, const Identity& identity) {
-  const std::string proc = "/proc/" + std::to_string(pid);
-  const auto line = [](std::uint64_t outside) {
-    return std::to_string(static_cast<int>(PROGTC_SANDBOX_ID)) + " " + std::to_string(outside) + " 1\n";
-  };
-  if (!identity.is_root_run) PROGTC_CHECK(write_proc(proc + "/setgroups", "deny"));
-  PROGTC_CHECK(write_proc(proc + "/gid_map", line(identity.gid)));
-  return write_proc(proc + "/uid_map", line(identity.uid));
-}
-
 // Root only: a mount in which the sandbox's user takes the place of the owner on disk. A read-only bind falls back to the
 // plain mount, which shows less; a writable one that could not be written would break its promise.
 Result<sys::UniqueFd> idmap_bind(const PlannedBind& bind, const Identity& identity) {
