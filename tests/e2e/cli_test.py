@@ -705,10 +705,10 @@ class Tools(CliTest):
 
     def test_two_files_with_one_name(self):
         self.add_tool("say", 'printf "%s" "$1"')
-        self.lab.write("tools/say_again.yaml", "name: say\ncommand: echo\nargs: other\n")
+        self.lab.write("tools/say_again.yaml", "name: say\ncommand: echo\nargs: 'other {a}'\n")
         ended = self.run_tools("from tools import say\nprint((await say(a='first')).strip())")
         self.assertIn("say", ended.words, "the clash is reported")
-        self.assertIn(ended.text, ("first\n", "other\n"))
+        self.assertIn(ended.text, ("first\n", "other first\n"))
 
     def test_a_tools_folder_that_is_missing(self):
         ended = self.run_code("print(1)", options=("--tools", self.lab.path / "absent"))
