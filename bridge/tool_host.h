@@ -1,5 +1,6 @@
 #pragma once
-// The one interface behind every tool: a program of the user's, a server, a function, the client at the end of a stream.
+// The one interface behind every tool: a program of the user's, a server, a function, the client at the end of a
+// stream.
 #include <chrono>
 #include <string>
 #include <vector>
@@ -16,10 +17,10 @@ struct Json {
 };
 
 struct ToolCall {
-  std::string id;      // 32 hex digits, minted by the host; what the guest calls it never leaves the channel
-  std::string tool;    // as the code named it: "nmap", "git.log"
-  Json args;           // an array
-  Json kwargs;         // an object
+  std::string id;    // 32 hex digits, minted by the host; what the guest calls it never leaves the channel
+  std::string tool;  // as the code named it: "nmap", "git.log"
+  Json args;         // an array
+  Json kwargs;       // an object
   std::chrono::milliseconds timeout{0};  // what the policy allows this call; the host of the tool ends it by then
 };
 

@@ -14,14 +14,15 @@ namespace progtc::policy {
 struct Bind {
   // An absolute host path, or one of the names the runner resolves: "@python" (the interpreter and its standard library),
   // "@libraries" (the dynamic loader and the system's shared libraries), "@certificates", "@timezones", "@packages"
-  // (system-wide packages of the interpreter), "@user-packages" (the calling user's), "@programs" (/usr/bin, /bin).
+  // (system-wide packages of the interpreter), "@user-packages" (the calling user's), "@programs" (/usr/bin, /bin),
+  // "@project" (the caller's current directory; the only one that may be writable or have a target).
   std::string source;
   std::string target;  // absolute path inside; empty: the same as `source`
   bool is_writable = false;
   bool operator==(const Bind&) const = default;
 };
 
-// A private in-memory file system.
+// A private in-memory file system; both are 0 (it is not mounted) or neither is, as tmpfs takes 0 for "no limit".
 struct Tmpfs {
   std::uint64_t size_bytes = 0;
   std::uint64_t inodes = 0;

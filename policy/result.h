@@ -54,5 +54,8 @@ inline Error with_context(std::string_view step, Error error) {
   declaration = std::move(*PROGTC_CONCAT(progtc_try_, __LINE__))
 
 // The same for a Result<void>.
-#define PROGTC_CHECK(...) \
-  if (auto progtc_check = (__VA_ARGS__); !progtc_check) return std::move(progtc_check).error()
+#define PROGTC_CHECK(...)                                        \
+  do {                                                           \
+    auto progtc_check = (__VA_ARGS__);                           \
+    if (!progtc_check) return std::move(progtc_check).error();   \
+  } while (false)

@@ -29,7 +29,10 @@ enum class DenyAction : std::uint8_t {
 // - The calls the runner itself needs between installing the filter and the first user line are always allowed
 //   (read, write, sendmsg, close, exit, exit_group, rt_sigreturn, ...).
 // Errors: PolicyErrc::kUnknownSyscall, kUnknownGroup with the name; kTooLarge above BPF_MAXINSNS.
+// A policy whose calls and network mode are those of a shipped one gets the filter that was compiled with the program.
 Result<SeccompProgram> compile_seccomp(const Policy& policy, DenyAction action = DenyAction::kNotify);
+// The same without looking at what is compiled already; 1 to 3 ms.
+Result<SeccompProgram> compile_seccomp_anew(const Policy& policy, DenyAction action = DenyAction::kNotify);
 
 // One denied call put into words.
 struct DenialText {

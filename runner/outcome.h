@@ -32,6 +32,7 @@ struct Denial {
 struct Captured {
   std::string bytes;        // the first part, up to the capture cap; raw bytes, perhaps not UTF-8
   std::uint64_t total = 0;  // all bytes the code wrote
+  std::string tail;         // the last part, where the whole is more than the cap; else empty
   bool truncated = false;   // total > bytes.size()
 };
 

@@ -1,0 +1,13 @@
+#pragma once
+#include <string>
+
+namespace progtc::cli {
+
+// The directory of the guest runtime that belongs to this program: beside it in a build tree, ../lib/progtc/guest when
+// installed. Empty when there is none.
+std::string guest_directory();
+
+// A file of share/progtc that belongs to this program, by its name there. Empty when there is none.
+std::string shared_file(const std::string& name);
+
+}  // namespace progtc::cli

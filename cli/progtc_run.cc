@@ -1,0 +1,69 @@
+// progtc-run: runs one piece of Python in a sandbox. stdout is the code's alone; what we have to say goes to stderr.
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "cli/console.h"
+#include "cli/policy_loader.h"
+#include "cli/run_options.h"
+#include "cli/work.h"
+#include "policy/decode.h"
+
+namespace progtc::cli {
+namespace {
+
+int fail(const Console& console, const Error& failure, int status = kSetUpFailed) {
+  console.error(failure.context);
+  return status;
+}
+
+int main_program(int argc, char** argv) {
+  CLI::App app("", "progtc-run");
+  RunOptions options;
+  describe_run_program(app);
+  define_run_options(app, options);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::size_t own = count_own_arguments(app, arguments);
+  try {
+    // CLI11 takes the words in reverse.
+    app.parse(std::vector<std::string>(arguments.rend() - static_cast<std::ptrdiff_t>(own), arguments.rend()));
+  } catch (const CLI::Success& asked_for) {  // --help, --version
+    return app.exit(asked_for);
+  } catch (const CLI::ParseError& wrong) {
+    (void)std::fprintf(stderr, "progtc-run: %s\nprogtc-run: --help lists the options\n", wrong.what());
+    return kSetUpFailed;
+  }
+  options.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
+  const Console console("progtc-run", options.quiet, options.verbose);
+  if (auto checked = check_options(options); !checked) return fail(console, checked.error());
+  auto loaded = load_policy(options.policy);
+  if (!loaded) return fail(console, loaded.error());
+  auto policy = apply_options(std::move(*loaded), options);
+  if (!policy) return fail(console, policy.error());
+  if (options.explain) {
+    std::printf("%s\n", policy::to_json(*policy).c_str());
+    return std::fflush(stdout) == 0 ? 0 : static_cast<int>(kSetUpFailed);
+  }
+  auto work = find_work(options);
+  if (!work) return fail(console, work.error(), exit_status_of(work.error()));
+  const std::string name = work->name;
+  auto outcome = run_work(console, options, *policy, std::move(*work));
+  if (!outcome) return fail(console, outcome.error());
+  explain_outcome(console, *outcome, *policy);
+  const bool is_written = write_reports(console, options, *outcome, name);
+  const int status = runner::process_exit_code(*outcome);
+  return status == 0 && !is_written ? static_cast<int>(kSetUpFailed) : status;
+}
+
+}  // namespace
+}  // namespace progtc::cli
+
+int main(int argc, char** argv) {
+  try {
+    return progtc::cli::main_program(argc, argv);
+  } catch (const std::exception& bug) {
+    (void)std::fprintf(stderr, "progtc-run: a bug of ours: %s\n", bug.what());
+    return 125;
+  }
+}

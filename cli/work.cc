@@ -1,0 +1,181 @@
+#include "cli/work.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "bridge/channel_session.h"
+#include "cli/installation.h"
+#include "cli/report.h"
+#include "cli/script.h"
+#include "cli/tool_loader.h"
+#include "runner/run.h"
+#include "runner/sys/file.h"
+
+namespace progtc::cli {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+
+std::map<std::string, std::string> environment_of(const policy::Environment& env) {
+  std::map<std::string, std::string> variables;
+  for (const std::string& name : env.pass)
+    if (const char* value = std::getenv(name.c_str())) variables[name] = value;
+  for (const auto& [name, value] : env.set) variables[name] = value;
+  return variables;
+}
+
+// A background job must not be stopped for reading a terminal it does not own, so it reads end of file.
+bool may_read_stdin() {
+  if (::isatty(STDIN_FILENO) != 1) return true;
+  return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
+}
+
+bool write_result(const Console& console, const char* option, const std::string& path, const std::string& text) {
+  auto written = sys::write_file_atomically(path, text, 0644);
+  if (!written) console.error(std::string(option) + " " + written.error().context);
+  return written.has_value();
+}
+
+const char* signal_name(int signal) {
+  switch (signal) {
+    case SIGINT:
+      return "SIGINT";
+    case SIGTERM:
+      return "SIGTERM";
+    default:
+      return "SIGHUP";
+  }
+}
+
+}  // namespace
+
+Result<Work> find_work(const RunOptions& options) {
+  Work work;
+  std::vector<std::string> rest = options.rest;
+  if (options.code) {
+    work.job.mode = runner::Job::Mode::kCode;
+    work.job.code = *options.code;
+    work.job.argv = {"-c"};
+    work.name = "-c";
+  } else if (options.module) {
+    work.job.mode = runner::Job::Mode::kModule;
+    work.job.module = *options.module;
+    work.job.argv = {*options.module};
+    work.name = *options.module;
+  } else {
+    if (!rest.empty() && rest[0] == "--") rest.erase(rest.begin());  // ends our options; python3 takes it the same way
+    if (rest.empty())
+      return Error{make_error_code(boost::system::errc::invalid_argument),
+                   "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for a script on stdin (--help lists the options)"};
+    auto script = read_script(rest[0]);
+    if (!script) return with_context("cannot read the script", script.error());
+    work.job.mode = runner::Job::Mode::kScript;
+    work.job.code = std::move(script->code);
+    work.job.code_base64 = std::move(script->code_base64);
+    work.job.filename = rest[0] == "-" ? "<stdin>" : rest[0];
+    if (rest[0] != "-") work.script_dir = fs::absolute(rest[0]).lexically_normal().parent_path().string();
+    work.job.argv = {rest[0]};
+    work.name = rest[0];
+    rest.erase(rest.begin());
+  }
+  work.job.argv.insert(work.job.argv.end(), rest.begin(), rest.end());
+  return work;
+}
+
+int exit_status_of(const Error& failure) noexcept {
+  if (failure.code == boost::system::errc::no_such_file_or_directory) return kNotFound;
+  if (failure.code == boost::system::errc::invalid_argument) return kSetUpFailed;
+  return kUnreadable;
+}
+
+Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy, Work work,
+                                    RunHooks hooks) {
+  asio::io_context context(1);
+  const auto executor = context.get_executor();
+  runner::RunRequest request;
+  PROGTC_TRY(const auto tools, load_tools(options.tools, console));
+  for (const std::string& text : options.files) {
+    PROGTC_TRY(auto file, parse_file(text));
+    request.files.push_back(std::move(file));
+  }
+  const std::string guest = guest_directory();
+  if (guest.empty())
+    return from_errno(ENOENT, "the guest runtime is not beside this program (../lib/progtc/guest); install it again");
+  std::error_code failed;
+  request.project_dir = fs::current_path(failed).string();
+  request.guest_dir = guest;
+  request.policy = policy;
+  request.out_dir = options.out.empty() ? "" : fs::absolute(options.out).lexically_normal().string();
+  request.allow_degraded = {options.allow_degraded.begin(), options.allow_degraded.end()};
+  request.job = std::move(work.job);
+  request.job.env = environment_of(policy.env);
+  request.learn = std::move(hooks.learn);
+  if (tools) {
+    request.job.tools.emplace();
+    for (const auto& tool : tools->list()) request.job.tools->push_back(tool.name);
+  }
+  request.place = [here = request.project_dir, script_dir = work.script_dir, on_plan = std::move(hooks.on_plan)](
+                      const runner::RootPlan& plan, runner::Job& job) {
+    const std::string visible = plan.inside(here);
+    job.cwd = visible.empty() ? policy::kWorkPath : visible;
+    const std::string beside = script_dir.empty() ? "" : plan.inside(script_dir);
+    job.path = {beside.empty() ? job.cwd : beside};
+    if (on_plan) on_plan(plan);
+  };
+
+  std::optional<runner::HostStream> in;
+  if (may_read_stdin()) in.emplace(executor, STDIN_FILENO, runner::HostStream::Direction::kRead);
+  const int out_fd = hooks.has_stdout_on_stderr ? STDERR_FILENO : STDOUT_FILENO;
+  runner::HostStream out(executor, out_fd, runner::HostStream::Direction::kWrite);
+  runner::HostStream err(executor, STDERR_FILENO, runner::HostStream::Direction::kWrite);
+  if (!hooks.is_silent) {
+    // With the script on stdin there is nothing left of it for the code.
+    request.in = in && work.name != "-" ? &*in : nullptr;
+    request.out = &out;
+    request.err = &err;
+  }
+
+  bridge::ChannelSession session(executor, policy.tools, policy.limits.frame_bytes, tools);
+  session.observe([&console](const bridge::ToolCallReport& call) {
+    console.detail("tool " + call.tool + ": " + call.outcome + (call.message.empty() ? "" : ": " + call.message) + " (" +
+                   std::to_string(call.duration.count()) + " µs)");
+  });
+  auto handle = std::make_shared<runner::RunHandle>();
+  asio::signal_set signals(executor, SIGINT, SIGTERM, SIGHUP);
+  signals.async_wait([&](const boost::system::error_code& cancelled, int signal) {
+    if (!cancelled) handle->cancel(signal, std::string("ended by ") + signal_name(signal));
+  });
+
+  std::optional<runner::RunOutcome> outcome;
+  std::exception_ptr bug;
+  auto running = runner::run(executor, std::move(request), session, handle);
+  asio::co_spawn(executor, std::move(running), [&](std::exception_ptr failure, runner::RunOutcome result) {
+    bug = failure;
+    outcome = std::move(result);
+    signals.cancel();
+  });
+  context.run();
+  if (bug) std::rethrow_exception(bug);
+  return std::move(*outcome);
+}
+
+bool write_reports(const Console& console, const RunOptions& options, const runner::RunOutcome& outcome, const std::string& name) {
+  bool is_written = true;
+  if (!options.report.empty()) is_written = write_result(console, "--report", options.report, report_json(outcome));
+  if (!options.junit.empty())
+    is_written = write_result(console, "--junit", options.junit, report_junit(outcome, name)) && is_written;
+  return is_written;
+}
+
+}  // namespace progtc::cli

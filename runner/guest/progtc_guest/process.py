@@ -1,0 +1,124 @@
+"""Makes the process the job's: environment, directory, `sys`, standard streams."""
+import builtins
+import posix
+import sys
+from _io import TextIOWrapper, open as io_open  # nobody has imported `io` yet
+from _sitebuiltins import Quitter, _Helper
+from codecs import lookup
+
+__builtins__ = __builtins__.copy()
+
+_NEVER_STRICT = {"C", "POSIX", "C.UTF-8", "C.utf8"}  # locales in which Python's stdin and stdout take any byte
+
+
+def prepare(job):
+    """Errors: OSError when the working directory cannot be entered."""
+    _set_environment(job.get("env") or {})
+    sys.argv = list(job["argv"])
+    sys.orig_argv = [job["executable"]] + sys.argv
+    sys.executable = job["executable"]
+    _set_path(job.get("path") or [], job.get("site") or [])
+    _open_streams(job.get("env") or {})
+    _add_site_builtins()
+    if "linecache" in sys.modules:  # since Python 3.13 it holds the template's own `-c` text, as "<string>"
+        sys.modules["linecache"].cache.clear()
+    if job.get("cwd"):
+        posix.chdir(job["cwd"])
+
+
+def _set_environment(wanted):
+    if "os" in sys.modules:
+        environ = sys.modules["os"].environ
+        environ.clear()
+        environ.update(wanted)
+        return
+    # `os` makes its mapping from this one when it is imported, so it need not be imported for this.
+    current = posix.environ
+    for name in list(current):
+        posix.unsetenv(name)
+    current.clear()
+    for name, value in wanted.items():
+        name, value = name.encode("utf-8", "surrogateescape"), value.encode("utf-8", "surrogateescape")
+        posix.putenv(name, value)
+        current[name] = value
+
+
+def _set_path(front, site):
+    ours = __file__.rpartition("/")[0].rpartition("/")[0]  # the template found this package there; user code need not
+    path = [entry for entry in sys.path if entry != ours]
+    path[:0] = front
+    known = set(path)
+    for directory in site:
+        if directory not in known and _exists(directory):
+            known.add(directory)
+            path.append(directory)
+            path.extend(_pth_entries(directory, known))
+    sys.path[:] = path
+
+
+def _pth_entries(directory, known):
+    """The directories that the `.pth` files in `directory` name. Their `import` lines are code and never run."""
+    entries = []
+    try:
+        names = sorted(posix.listdir(directory))
+    except OSError:
+        return entries
+    for name in names:
+        if not name.endswith(".pth") or name.startswith("."):
+            continue
+        try:
+            with io_open(directory + "/" + name, encoding="utf-8-sig", errors="surrogateescape") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            line = line.strip()
+            if not line or line.startswith(("#", "import ", "import\t")):
+                continue
+            entry = line if line.startswith("/") else directory + "/" + line
+            if entry not in known and _exists(entry):
+                known.add(entry)
+                entries.append(entry)
+    return entries
+
+
+def _exists(path):
+    try:
+        posix.stat(path)
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _open_streams(env):
+    """New text streams over 0, 1 and 2: the template's were made over other descriptors."""
+    encoding, _, errors = env.get("PYTHONIOENCODING", "").partition(":")
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "C"
+    if not errors:
+        errors = "surrogateescape" if locale in _NEVER_STRICT or env.get("PYTHONUTF8") == "1" else "strict"
+    encoding = lookup(encoding).name if encoding else "utf-8"
+    is_unbuffered = bool(env.get("PYTHONUNBUFFERED"))
+    sys.stdin = sys.__stdin__ = _stream(0, "<stdin>", "r", encoding, errors, is_unbuffered, False)
+    sys.stdout = sys.__stdout__ = _stream(1, "<stdout>", "w", encoding, errors, is_unbuffered, False)
+    sys.stderr = sys.__stderr__ = _stream(2, "<stderr>", "w", encoding, "backslashreplace", is_unbuffered, True)
+
+
+def _stream(fd, name, mode, encoding, errors, is_unbuffered, is_line_buffered):
+    """As the interpreter makes them (create_stdio in pylifecycle.c); None when the descriptor is closed."""
+    try:
+        buffer = io_open(fd, mode + "b", 0 if is_unbuffered and mode == "w" else -1, closefd=False)
+    except OSError:
+        return None
+    raw = getattr(buffer, "raw", buffer)
+    raw.name = name
+    is_line_buffered = not is_unbuffered and (is_line_buffered or raw.isatty())
+    stream = TextIOWrapper(buffer, encoding, errors, "\n", is_line_buffered, is_unbuffered)
+    stream.mode = mode
+    return stream
+
+
+def _add_site_builtins():
+    """What `site` adds (the template runs without it) and scripts use: exit, quit, help."""
+    for name in ("exit", "quit"):
+        setattr(builtins, name, Quitter(name, "Ctrl-D (i.e. EOF)"))
+    builtins.help = _Helper()

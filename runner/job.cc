@@ -1,0 +1,70 @@
+#include "runner/job.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+namespace progtc::runner {
+namespace {
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void put(Writer& writer, const char* key, const std::string& value) {
+  writer.Key(key);
+  writer.String(value);
+}
+
+void put(Writer& writer, const char* key, const std::vector<std::string>& values) {
+  writer.Key(key);
+  writer.StartArray();
+  for (const std::string& value : values) writer.String(value);
+  writer.EndArray();
+}
+
+const char* name_of(Job::Mode mode) {
+  switch (mode) {
+    case Job::Mode::kScript: return "script";
+    case Job::Mode::kCode: return "code";
+    case Job::Mode::kModule: return "module";
+  }
+  return "code";
+}
+
+}  // namespace
+
+std::string to_json(const Job& job) {
+  rapidjson::StringBuffer buffer;
+  Writer writer(buffer);
+  writer.StartObject();
+  put(writer, "mode", std::string(name_of(job.mode)));
+  if (job.mode == Job::Mode::kModule) {
+    put(writer, "module", job.module);
+  } else {
+    if (job.code_base64.empty()) {
+      put(writer, "code", job.code);
+    } else {
+      put(writer, "code_base64", job.code_base64);
+    }
+    put(writer, "filename", job.filename);
+  }
+  put(writer, "argv", job.argv);
+  put(writer, "path", job.path);
+  put(writer, "site", job.site);
+  put(writer, "cwd", job.cwd);
+  writer.Key("env");
+  writer.StartObject();
+  for (const auto& [name, value] : job.env) put(writer, name.c_str(), value);
+  writer.EndObject();
+  if (job.tools) {
+    put(writer, "tools", *job.tools);
+  } else {
+    writer.Key("tools");
+    writer.Null();
+  }
+  writer.Key("frame_bytes");
+  writer.Uint64(job.frame_bytes);
+  put(writer, "executable", job.executable);
+  writer.EndObject();
+  return buffer.GetString();
+}
+
+}  // namespace progtc::runner

@@ -1,0 +1,31 @@
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <cstdint>
+
+namespace progtc::runner {
+
+// What a worker is told to do: the `job` frame of docs/protocol.md.
+struct Job {
+  enum class Mode { kScript, kCode, kModule };
+  Mode mode = Mode::kCode;
+  std::string code;            // kScript, kCode: source text, UTF-8
+  std::string code_base64;     // instead of `code`: source bytes in the encoding their coding line names
+  std::string filename = "<string>";
+  std::string module;          // kModule
+  std::vector<std::string> argv;
+  std::vector<std::string> path;  // in front of sys.path
+  std::vector<std::string> site;  // behind it
+  std::string cwd;
+  std::map<std::string, std::string> env;
+  std::optional<std::vector<std::string>> tools;  // names; nothing: the run has no tool host
+  std::uint64_t frame_bytes = 0;
+  std::string executable;
+};
+
+std::string to_json(const Job& job);
+
+}  // namespace progtc::runner

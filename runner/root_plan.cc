@@ -1,0 +1,322 @@
+#include "runner/root_plan.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <set>
+
+#include "policy/fields.h"
+#include "runner/guest/control.h"
+#include "runner/run_errc.h"
+#include "runner/sys/file.h"
+
+namespace progtc::runner {
+namespace {
+
+std::optional<std::string> real_path(const std::string& path) {
+  char resolved[PATH_MAX];
+  if (!::realpath(path.c_str(), resolved)) return std::nullopt;
+  return std::string(resolved);
+}
+
+// Whether `path` is `above` or lies below it.
+bool lies_below(const std::string& path, const std::string& above) {
+  if (above == "/") return true;
+  return path.compare(0, above.size(), above) == 0 && (path.size() == above.size() || path[above.size()] == '/');
+}
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+class Planner {
+ public:
+  Planner(const policy::Policy& policy, const Interpreter& interpreter, const RootPlanInputs& inputs)
+      : policy_(policy), interpreter_(interpreter), inputs_(inputs) {}
+
+  Result<RootPlan> plan() {
+    for (const policy::Bind& bind : policy_.filesystem.binds) {
+      origin_ = policy::format_bind(bind);
+      PROGTC_CHECK(add_policy_bind(bind));
+    }
+    origin_ = "python.venv";
+    if (!policy_.python.venv.empty()) PROGTC_CHECK(add(policy_.python.venv, "", {.is_explicit = true}));
+    origin_ = "the runner";
+    PROGTC_CHECK(add(inputs_.guest_dir, kGuestPath, {}));
+    for (const char* device : {"null", "zero", "full", "random", "urandom"})
+      PROGTC_CHECK(add(std::string("/dev/") + device, "", {.is_device = true}));
+    drop_covered_binds();
+    PROGTC_CHECK(hang_binds());
+    generate_etc();
+    for (const char* directory : {"/tmp", "/dev/shm", policy::kWorkPath, policy::kOutPath, "/proc"}) make_directory(directory);
+    name_interpreter();
+    list_writable();
+    list_site_packages();
+    return std::move(plan_);
+  }
+
+ private:
+  struct Kind {
+    bool is_writable = false;
+    bool is_explicit = false;
+    bool is_device = false;
+    bool is_optional = false;  // skipped where the host has no such path
+  };
+
+  Result<void> add_policy_bind(const policy::Bind& bind) {
+    if (bind.source == "@python") return add_interpreter();
+    if (bind.source == "@libraries") return add_libraries();
+    if (bind.source == "@certificates")
+      return add_optional({"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/usr/lib/ssl", "/usr/share/ca-certificates",
+                           "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted"});
+    if (bind.source == "@timezones") return add_optional({"/usr/share/zoneinfo"});
+    if (bind.source == "@packages") return add_optional(interpreter_.system_packages);
+    if (bind.source == "@user-packages")
+      return interpreter_.user_packages.empty() ? Result<void>{} : add_optional({interpreter_.user_packages});
+    if (bind.source == "@programs") return add_programs();
+    if (bind.source == "@project")
+      return add(inputs_.project_dir, bind.target, {.is_writable = bind.is_writable, .is_explicit = true});
+    if (!bind.source.empty() && bind.source[0] == '@')
+      return run_error(RunErrc::kBindSource, "no set of files is called '" + bind.source + "'");
+    return add(bind.source, bind.target, {.is_writable = bind.is_writable, .is_explicit = true});
+  }
+
+  Result<void> add(const std::string& wanted, const std::string& target, Kind kind) {
+    const auto source = real_path(wanted);
+    struct stat info {};
+    if (!source || ::stat(source->c_str(), &info) == -1) {
+      const int err = errno;
+      if (kind.is_optional) return {};
+      return run_error(RunErrc::kBindSource, from_errno(err, "bind '" + wanted + "'").context);
+    }
+    PlannedBind bind;
+    bind.source = *source;
+    // The name the user gave is the name inside, whatever links lead there on the host.
+    bind.target = target.empty() ? wanted : target;
+    while (bind.target.size() > 1 && bind.target.back() == '/') bind.target.pop_back();
+    bind.origin = origin_;
+    bind.is_writable = kind.is_writable;
+    bind.is_explicit = kind.is_explicit;
+    bind.is_device = kind.is_device;
+    bind.is_directory = S_ISDIR(info.st_mode);
+    bind.device = info.st_dev;
+    bind.inode = info.st_ino;
+    bind.owner = info.st_uid;
+    bind.group = info.st_gid;
+    if (bind.source == "/" || bind.target == "/")
+      return run_error(RunErrc::kBindTarget, "bind '" + wanted + "': the whole root cannot be bound; name the directories needed");
+    if (!kind.is_device && !S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode))
+      return run_error(RunErrc::kBindSource,
+                       "bind '" + wanted + "': only directories and regular files can be shown (a socket, pipe or device is a "
+                       "way out of the sandbox)");
+    plan_.binds.push_back(std::move(bind));
+    return {};
+  }
+
+  Result<void> add_optional(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) PROGTC_CHECK(add(path, "", {.is_optional = true}));
+    return {};
+  }
+
+  // A top-level name such as /lib64: a link where the host has a link, the directory itself where it has that.
+  Result<void> add_top_level(const std::string& path) {
+    char link[PATH_MAX];
+    const ssize_t length = ::readlink(path.c_str(), link, sizeof link - 1);
+    if (length > 0) {
+      add_link(path, std::string(link, static_cast<std::size_t>(length)));
+      return {};
+    }
+    return add_optional({path});
+  }
+
+  Result<void> add_libraries() {
+    for (const char* path : {"/lib", "/lib64"}) PROGTC_CHECK(add_top_level(path));
+    bool has_multiarch = false;
+    for (const char* triplet : {"x86_64-linux-gnu", "aarch64-linux-gnu"}) {
+      const std::string path = std::string("/usr/lib/") + triplet;
+      has_multiarch = has_multiarch || ::access((path + "/libc.so.6").c_str(), F_OK) == 0;
+      PROGTC_CHECK(add_optional({path}));
+    }
+    if (!has_multiarch && ::access("/usr/lib/libc.so.6", F_OK) == 0) PROGTC_CHECK(add_optional({"/usr/lib"}));
+    return add_optional({"/usr/lib64", "/etc/ld.so.cache"});
+  }
+
+  Result<void> add_programs() {
+    for (const char* path : {"/bin", "/sbin"}) PROGTC_CHECK(add_top_level(path));
+    return add_optional({"/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec", "/usr/share", "/etc/alternatives"});
+  }
+
+  Result<void> add_interpreter() {
+    const std::string& prefix = interpreter_.base_prefix;
+    if (prefix != "/usr" && prefix != "/usr/local" && prefix != "/") return add(prefix, "", {});
+    PROGTC_CHECK(add(interpreter_.executable, "", {}));
+    PROGTC_CHECK(add(interpreter_.standard_library, "", {}));
+    if (prefix == "/usr/local") {  // libpython of a local build lies beside its standard library
+      const std::string version = std::to_string(interpreter_.major) + "." + std::to_string(interpreter_.minor);
+      PROGTC_CHECK(add_optional({"/usr/local/lib/libpython" + version + ".so.1.0"}));
+    }
+    return {};
+  }
+
+  // A bind whose file is already visible under the same name through an outer, equally read-only bind.
+  void drop_covered_binds() {
+    std::stable_sort(plan_.binds.begin(), plan_.binds.end(), [](const PlannedBind& a, const PlannedBind& b) {
+      return std::count(a.target.begin(), a.target.end(), '/') < std::count(b.target.begin(), b.target.end(), '/');
+    });
+    std::vector<PlannedBind> kept;
+    for (PlannedBind& bind : plan_.binds) {
+      const PlannedBind* same = nullptr;
+      for (PlannedBind& outer : kept)
+        if (outer.target == bind.target) same = &outer;
+      if (same && same->source == bind.source) {  // the wider request wins: it was asked for with a reason
+        for (PlannedBind& outer : kept)
+          if (&outer == same) {
+            outer.is_writable = outer.is_writable || bind.is_writable;
+            outer.is_explicit = outer.is_explicit || bind.is_explicit;
+          }
+        continue;
+      }
+      const bool is_covered = std::any_of(kept.begin(), kept.end(), [&](const PlannedBind& outer) {
+        return outer.target != bind.target && lies_below(bind.target, outer.target) &&
+               outer.source + bind.target.substr(outer.target.size()) == bind.source && !bind.is_device &&
+               outer.is_writable == bind.is_writable;
+      });
+      if (!is_covered) kept.push_back(std::move(bind));
+    }
+    plan_.binds = std::move(kept);
+  }
+
+  const PlannedBind* outer_bind(const std::string& path, const PlannedBind* self) const {
+    const PlannedBind* found = nullptr;
+    for (const PlannedBind& bind : plan_.binds)
+      if (&bind != self && bind.target != path && lies_below(path, bind.target)) found = &bind;
+    return found;
+  }
+
+  // Makes the point each bind hangs at, or checks that the bind around it already has it.
+  Result<void> hang_binds() {
+    for (const PlannedBind& bind : plan_.binds) {
+      if (const PlannedBind* outer = outer_bind(bind.target, &bind)) {
+        const std::string there = outer->source + bind.target.substr(outer->target.size());
+        struct stat info {};
+        if (::lstat(there.c_str(), &info) == -1 || S_ISDIR(info.st_mode) != bind.is_directory || S_ISLNK(info.st_mode))
+          return run_error(RunErrc::kBindTarget, "bind '" + bind.source + "' at '" + bind.target + "': that place lies in the bind of '" +
+                                                     outer->source + "', which has no such " +
+                                                     (bind.is_directory ? "directory" : "file") + "; create it there first");
+        continue;
+      }
+      for (const char* fixed : {"/proc", "/dev/shm", "/tmp", policy::kWorkPath, policy::kOutPath, kGuestPath})
+        if (!bind.is_device && bind.target != kGuestPath && lies_below(bind.target, fixed))
+          return run_error(RunErrc::kBindTarget, "bind '" + bind.source + "' at '" + bind.target + "': " + fixed +
+                                                     " is private to each sandbox; choose another target");
+      if (std::any_of(plan_.binds.begin(), plan_.binds.end(),
+                      [&](const PlannedBind& other) { return &other != &bind && other.target == bind.target; }))
+        return run_error(RunErrc::kBindTarget, "two binds share the target '" + bind.target + "'");
+      if (bind.is_directory) {
+        make_directory(bind.target);
+      } else {
+        make_directory(parent_of(bind.target));
+        make(child::EntryKind::kFile, 0644, bind.target, "");
+      }
+    }
+    return {};
+  }
+
+  void make_directory(const std::string& path) {
+    if (path == "/" || path.empty()) return;
+    if (outer_bind(path, nullptr)) return;
+    make_directory(parent_of(path));
+    make(child::EntryKind::kDirectory, 0755, path, "");
+  }
+
+  void make(child::EntryKind kind, mode_t mode, const std::string& path, std::string content) {
+    if (!made_.insert(path).second) return;
+    plan_.entries.push_back({kind, mode, path.substr(1), std::move(content)});
+  }
+
+  void add_link(const std::string& path, const std::string& to) {
+    make_directory(parent_of(path));
+    make(child::EntryKind::kSymlink, 0777, path, to);
+  }
+
+  void add_file(const std::string& path, std::string content) {
+    for (const PlannedBind& bind : plan_.binds)
+      if (lies_below(path, bind.target)) return;  // the policy shows the host's own
+    make_directory(parent_of(path));
+    make(child::EntryKind::kFile, 0644, path, std::move(content));
+  }
+
+  void generate_etc() {
+    const std::string id = std::to_string(PROGTC_SANDBOX_ID);
+    add_file("/etc/passwd", "sandbox:x:" + id + ":" + id + ":sandbox:" + policy::kWorkPath +
+                                ":/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n");
+    add_file("/etc/group", "sandbox:x:" + id + ":\nnogroup:x:65534:\n");
+    add_file("/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n");
+    add_file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n");
+    if (policy_.network == policy::NetworkMode::kHost)
+      if (auto resolv = sys::read_file("/etc/resolv.conf", 64 << 10)) add_file("/etc/resolv.conf", *resolv);
+  }
+
+  void name_interpreter() {
+    plan_.executable = interpreter_.executable;
+    const std::string name = parent_of(interpreter_.executable) + "/" + name_of(interpreter_.called);
+    if (name == interpreter_.executable) return;
+    if (outer_bind(name, nullptr)) {
+      if (real_path(name) == interpreter_.executable) plan_.executable = name;
+      return;
+    }
+    add_link(name, name_of(interpreter_.executable));
+    plan_.executable = name;
+  }
+
+  void list_writable() {
+    plan_.writable = {"/tmp", "/dev", policy::kWorkPath, policy::kOutPath};
+    for (const PlannedBind& bind : plan_.binds)
+      if (bind.is_writable) plan_.writable.push_back(bind.target);
+  }
+
+  void list_site_packages() {
+    const auto add_if_visible = [&](const std::string& path) {
+      if (auto seen = plan_.inside(path); !seen.empty()) plan_.site_packages.push_back(seen);
+    };
+    if (!policy_.python.venv.empty()) {
+      const std::string version = std::to_string(interpreter_.major) + "." + std::to_string(interpreter_.minor);
+      add_if_visible(real_path(policy_.python.venv).value_or("") + "/lib/python" + version + "/site-packages");
+    }
+    if (policy_.python.site == policy::SitePackages::kUser && !interpreter_.user_packages.empty())
+      add_if_visible(interpreter_.user_packages);
+    if (policy_.python.site != policy::SitePackages::kNone)
+      for (const std::string& path : interpreter_.system_packages) add_if_visible(path);
+  }
+
+  const policy::Policy& policy_;
+  const Interpreter& interpreter_;
+  const RootPlanInputs& inputs_;
+  RootPlan plan_;
+  std::string origin_;  // of the binds being added
+  std::set<std::string> made_;
+};
+
+}  // namespace
+
+std::string RootPlan::inside(const std::string& host_path) const {
+  const std::string real = real_path(host_path).value_or(host_path);
+  const PlannedBind* best = nullptr;
+  for (const PlannedBind& bind : binds)
+    if (lies_below(real, bind.source) && (!best || bind.source.size() > best->source.size())) best = &bind;
+  return best ? best->target + real.substr(best->source.size()) : "";
+}
+
+Result<RootPlan> plan_root(const policy::Policy& policy, const Interpreter& interpreter, const RootPlanInputs& inputs) {
+  return Planner(policy, interpreter, inputs).plan();
+}
+
+}  // namespace progtc::runner

@@ -1,0 +1,501 @@
+#include "runner/run.h"
+
+#include <linux/seccomp.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+
+#include "policy/decode.h"
+#include "policy/seccomp_program.h"
+#include "policy/units.h"
+#include "runner/cgroup.h"
+#include "runner/denial_listener.h"
+#include "runner/identity.h"
+#include "runner/interpreter.h"
+#include "runner/run_errc.h"
+#include "runner/task_group.h"
+#include "runner/template.h"
+
+namespace progtc::runner {
+namespace asio = boost::asio;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kTailBytes = 16 << 10;
+
+std::chrono::microseconds since(Clock::time_point start) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
+}
+
+std::string new_run_id() {
+  unsigned char bytes[16];
+  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) std::abort();  // the kernel has no randomness
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string id;
+  for (const unsigned char byte : bytes) {
+    id += kDigits[byte >> 4];
+    id += kDigits[byte & 15];
+  }
+  return id;
+}
+
+void keep(Captured& captured, std::string_view bytes, std::size_t cap) {
+  captured.total += bytes.size();
+  const std::size_t room = cap - std::min(cap, captured.bytes.size());
+  captured.bytes.append(bytes.substr(0, room));
+  captured.truncated = captured.total > captured.bytes.size();
+  if (!captured.truncated) return;
+  captured.tail.append(bytes);
+  if (captured.tail.size() > 2 * kTailBytes) captured.tail.erase(0, captured.tail.size() - kTailBytes);
+}
+
+// v1 has no clone into a group, and the first move of a process after a while waits for a grace period of the kernel's,
+// some ten milliseconds (cgroup_threadgroup_rwsem; kernel/cgroup/cgroup.c). So the worker is moved from a thread while it
+// starts the interpreter.
+class CgroupMove {
+ public:
+  CgroupMove(Template& sandbox, const Cgroup& group) {
+    if (group.mechanism() == CgroupMechanism::kV1) thread_ = std::thread([&] { result_ = sandbox.move_worker(group); });
+  }
+  CgroupMove(const CgroupMove&) = delete;
+  CgroupMove& operator=(const CgroupMove&) = delete;
+  ~CgroupMove() {
+    if (thread_.joinable()) thread_.join();
+  }
+  Result<void> finish() {
+    if (thread_.joinable()) thread_.join();
+    return result_;
+  }
+
+ private:
+  Result<void> result_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+class Supervisor {
+ public:
+  Supervisor(asio::any_io_executor executor, RunRequest request, ChannelPeer& peer, std::shared_ptr<RunHandle> handle)
+      : executor_(executor),
+        request_(std::move(request)),
+        policy_(request_.policy),
+        peer_(peer),
+        handle_(std::move(handle)),
+        tasks_(executor),
+        watches_(executor),
+        wall_(executor),
+        cpu_(executor),
+        reaper_(executor) {
+    handle_->on_cancel_ = [this](int signal, std::string cause) { end(OutcomeKind::kCancelled, std::move(cause), signal); };
+  }
+  ~Supervisor() { handle_->on_cancel_ = nullptr; }
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  asio::awaitable<RunOutcome> run() {
+    outcome_.run_id = new_run_id();
+    outcome_.policy_name = policy_.name;
+    outcome_.policy_digest = policy::digest(policy_);
+    auto ready = co_await set_up();
+    outcome_.timing.setup = since(started_);
+    if (!ready) {
+      if (!is_ended_) {
+        outcome_.kind = OutcomeKind::kSetupFailed;
+        outcome_.cause = ready.error().context;
+      }
+      co_return std::move(outcome_);
+    }
+    co_await supervise();
+    co_return std::move(outcome_);
+  }
+
+ private:
+  // ---- set-up ----
+
+  asio::awaitable<Result<void>> set_up() {
+    auto interpreter = find_interpreter(policy_.python.interpreter, std::getenv("PATH") ? std::getenv("PATH") : "/usr/bin:/bin",
+                                        default_cache_dir());
+    if (!interpreter) co_return interpreter.error();
+    auto identity = Identity::acquire();
+    if (!identity) co_return identity.error();
+    identity_ = std::move(*identity);
+    const RootPlanInputs inputs{request_.project_dir, request_.guest_dir, identity_.is_root_run};
+    auto plan = plan_root(policy_, *interpreter, inputs);
+    if (!plan) co_return plan.error();
+    // Before the clone, because v2 clones into it; v1 has its slow part, the first move, done while the interpreter starts.
+    if (auto made = make_cgroup(); !made) co_return made.error();
+    SandboxSpec spec;
+    spec.cgroup = cgroup_.mechanism() == CgroupMechanism::kNone ? nullptr : &cgroup_;
+    spec.limits = policy_.limits;
+    spec.filesystem = policy_.filesystem;
+    spec.network = policy_.network;
+    spec.writable = plan->writable;
+    spec.wants_out = !request_.out_dir.empty();
+    spec.address_space_is_memory = !cgroup_.bounds("memory") && !gave_up("cgroup");
+    spec.limits_processors = !cgroup_.bounds("cpus");
+    spec.has_landlock = !request_.learn && !gave_up("landlock");
+    auto started = Template::start(executor_, policy_, *plan, identity_, &spec);
+    if (!started) co_return started.error();
+    template_ = std::move(*started);
+    CgroupMove move(*template_, cgroup_);
+
+    // The interpreter comes up on the other processor meanwhile.
+    auto filter = policy::compile_seccomp(policy_);
+    if (!filter) co_return filter.error();
+    spec.filter = &*filter;
+    fill_in_job(*plan);
+    if (auto moved = move.finish(); !moved) co_return moved.error();
+    auto sandbox = co_await template_->confine(spec);
+    if (!sandbox) co_return sandbox.error();
+    sandbox_ = std::make_unique<Sandbox>(std::move(*sandbox));
+    if (auto verified = verify_controls(); !verified) co_return verified.error();
+    if (auto copied = copy_in(sandbox_->work_dir.get(), request_.files, identity_); !copied) co_return copied.error();
+    if (is_ended_) co_return Error{asio::error::operation_aborted, outcome_.cause};
+    co_return Result<void>{};
+  }
+
+  bool gave_up(const std::string& control) const { return request_.allow_degraded.contains(control); }
+
+  // Bounds the run by a cgroup where there is one. Without one, resource limits per process are enough only for a policy
+  // that allows one process.
+  Result<void> make_cgroup() {
+    if (gave_up("cgroup")) {
+      outcome_.degraded.push_back("cgroup");
+      outcome_.enforced_by["memory"] = "nothing (--allow-degraded=cgroup)";
+    } else {
+      CgroupSite site = find_cgroup_site();
+      if (site.mechanism != CgroupMechanism::kNone) {
+        PROGTC_TRY(cgroup_, Cgroup::create(site, policy_.limits));
+      } else {
+        const auto& groups = policy_.syscalls.groups;
+        if (std::find(groups.begin(), groups.end(), "processes") != groups.end())
+          return run_error(RunErrc::kControlMissing,
+                           "the policy allows more than one process, and no cgroup can bound them together (" + site.why_none +
+                               "); run `progtc doctor`, use a policy without the group \"processes\", or accept limits per "
+                               "process with --allow-degraded=cgroup");
+        outcome_.notes.push_back("no cgroup (" + site.why_none + "): limits are per process");
+      }
+      outcome_.enforced_by["memory"] = cgroup_.bounds("memory") ? to_string(cgroup_.mechanism()) : "rlimit (RLIMIT_AS)";
+    }
+    outcome_.enforced_by["processes"] =
+        cgroup_.bounds("processes") ? to_string(cgroup_.mechanism()) : "rlimit (RLIMIT_NPROC)";
+    outcome_.enforced_by["cpu"] = cgroup_.bounds("cpu") ? to_string(cgroup_.mechanism()) : "rlimit (RLIMIT_CPU)";
+    outcome_.enforced_by["cpus"] = cgroup_.bounds("cpus") ? to_string(cgroup_.mechanism()) : "affinity";
+    outcome_.enforced_by["wall"] = "host timer";
+    outcome_.enforced_by["output"] = "host";
+    outcome_.enforced_by["open_files"] = "rlimit (RLIMIT_NOFILE)";
+    outcome_.enforced_by["file_size"] = "rlimit (RLIMIT_FSIZE)";
+    const double fraction = policy_.limits.cpus - std::floor(policy_.limits.cpus);
+    if (!cgroup_.bounds("cpus") && fraction > 0) {
+      if (!gave_up("cpus"))
+        return run_error(RunErrc::kControlMissing,
+                         "limits.cpus is a fraction of a processor, which only a cgroup's cpu controller can enforce; use a whole "
+                         "number or --allow-degraded=cpus");
+      outcome_.degraded.push_back("cpus");
+    }
+    return {};
+  }
+
+  void fill_in_job(const RootPlan& plan) {
+    request_.job.executable = plan.executable;
+    request_.job.site.insert(request_.job.site.end(), plan.site_packages.begin(), plan.site_packages.end());
+    request_.job.frame_bytes = policy_.limits.frame_bytes;
+    if (request_.place) request_.place(plan, request_.job);
+  }
+
+  Result<void> verify_controls() {
+    const std::uint32_t always = PROGTC_CONTROL_NAMESPACES | PROGTC_CONTROL_TMPFS | PROGTC_CONTROL_RLIMITS |
+                                 PROGTC_CONTROL_CAPABILITIES | PROGTC_CONTROL_NO_NEW_PRIVS | PROGTC_CONTROL_SECCOMP;
+    if ((sandbox_->controls & always) != always)
+      return run_error(RunErrc::kControlMissing, "the sandbox reports controls " + std::to_string(sandbox_->controls) +
+                                                     ", of the required " + std::to_string(always));
+    if (!(sandbox_->controls & PROGTC_CONTROL_PROC))
+      outcome_.notes.push_back("no /proc: the kernel refuses a fresh one where the host's own is masked");
+    if (sandbox_->controls & PROGTC_CONTROL_LANDLOCK) {
+      outcome_.enforced_by["landlock"] = "ABI " + std::to_string(sandbox_->landlock_abi);
+    } else if (request_.learn) {
+      outcome_.notes.push_back("no Landlock and no denials but the worst: this run was there to learn from");
+    } else if (gave_up("landlock")) {
+      outcome_.degraded.push_back("landlock");
+    } else {
+      outcome_.notes.push_back("no Landlock in this kernel: the file system is confined by mounts alone");
+    }
+    return {};
+  }
+
+  // ---- supervision ----
+
+  // The first ending wins. The sandbox dies; what was used and written is still gathered.
+  void end(OutcomeKind kind, std::string cause, int signal = 0) {
+    if (is_ended_ || is_over_) return;
+    is_ended_ = true;
+    outcome_.kind = kind;
+    outcome_.cause = std::move(cause);
+    outcome_.signal = signal;
+    if (!sandbox_) {  // during the set-up: nothing of the user's has run
+      if (template_) template_->kill();  // what is being waited for then ends, with an error nobody needs
+      return;
+    }
+    sandbox_->end();
+    // Init answers within microseconds; should it not, its own death still ends everything.
+    reaper_.expires_after(std::chrono::seconds(1));
+    reaper_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled && sandbox_) sandbox_->kill();
+    });
+  }
+
+  asio::awaitable<void> supervise() {
+    listener_ = std::make_unique<DenialListener>(executor_, std::move(sandbox_->listener), policy_, request_.learn);
+    const auto running_since = Clock::now();
+    tasks_.start(relay(sandbox_->stdout_pipe, request_.out, outcome_.out));
+    tasks_.start(relay(sandbox_->stderr_pipe, request_.err, outcome_.err));
+    tasks_.start(converse());
+    watches_.start(listener_->listen());
+    watches_.start(feed());
+    watches_.start(watch_wall());
+    watches_.start(watch_cpu());
+    watches_.start(watch_memory());
+
+    auto record = co_await receive_record(sandbox_->status);
+    is_over_ = true;
+    reaper_.cancel();
+    outcome_.usage.wall = since(running_since);
+    outcome_.timing.run = outcome_.usage.wall;
+    const auto torn_since = Clock::now();
+    progtc_exit exited{};
+    const bool has_exited = record && record->bytes.size() == sizeof exited;
+    if (has_exited) std::memcpy(&exited, record->bytes.data(), sizeof exited);
+    sandbox_->kill();
+    co_await wait_for_init();
+    read_usage(exited);
+    // Pipes and channel have reached their end by now: nobody of the sandbox is left to hold them open.
+    co_await tasks_.join();
+    watches_.cancel();
+    wall_.cancel();
+    cpu_.cancel();
+    co_await watches_.join();
+    outcome_.denials = listener_->denials();
+    name_ending(has_exited, exited);
+    gather_files();
+    sandbox_.reset();
+    template_.reset();
+    cgroup_ = Cgroup();
+    outcome_.timing.teardown = since(torn_since);
+  }
+
+  // Once pid 1 is gone the kernel has killed and reaped everything in its namespace (pid_namespaces(7)).
+  asio::awaitable<void> wait_for_init() {
+    asio::posix::stream_descriptor init(executor_, sandbox_->init.release());
+    auto [failed] = co_await init.async_wait(asio::posix::stream_descriptor::wait_read, use_result);
+    (void)failed;
+    sandbox_->init.reset(init.release());
+  }
+
+  asio::awaitable<void> relay(asio::posix::stream_descriptor& pipe, HostStream* to, Captured& captured) {
+    std::string buffer(64 << 10, '\0');  // Linux's default pipe capacity (pipe(7))
+    for (;;) {
+      auto [failed, size] = co_await pipe.async_read_some(asio::buffer(buffer), use_result);
+      if (failed) co_return;
+      const std::uint64_t left = policy_.limits.output_bytes - std::min(policy_.limits.output_bytes, output_bytes_);
+      const std::string_view bytes(buffer.data(), static_cast<std::size_t>(std::min<std::uint64_t>(size, left)));
+      output_bytes_ += size;
+      keep(captured, bytes, request_.capture_bytes);
+      if (bytes.size() < size) {
+        captured.truncated = true;
+        if (!is_over_)
+          end(OutcomeKind::kOutputLimit, "output reached " + policy::format_size(policy_.limits.output_bytes) + " (limits.output)");
+        captured.total += size - bytes.size();
+      }
+      if (to && !bytes.empty()) {
+        if (auto written = co_await to->write(bytes); !written) {
+          // The reader has gone: the code meets a broken pipe, as it would without us.
+          pipe.close();
+          co_return;
+        }
+      }
+    }
+  }
+
+  asio::awaitable<void> feed() {
+      if (!request_.in) {
+      sandbox_->stdin_pipe.close();
+      co_return;
+    }
+    std::string buffer(64 << 10, '\0');
+    for (;;) {
+      auto got = co_await request_.in->read_some(buffer.data(), buffer.size());
+      if (!got || *got == 0 || is_over_) break;
+      auto [failed, size] = co_await asio::async_write(sandbox_->stdin_pipe, asio::buffer(buffer.data(), *got), use_result);
+      if (failed) break;  // the code has closed its stdin
+    }
+    sandbox_->stdin_pipe.close();
+  }
+
+  asio::awaitable<void> converse() {
+    PeerEnd peer_end = co_await peer_.converse(std::move(sandbox_->channel), to_json(request_.job));
+    outcome_.usage.tool_calls = peer_end.tool_calls;
+    outcome_.claim = std::move(peer_end.claim);
+    if (!peer_end.violation.empty())
+      end(OutcomeKind::kProtocolViolation, "the code broke the channel's protocol: " + peer_end.violation);
+  }
+
+  asio::awaitable<void> watch_wall() {
+      wall_.expires_after(policy_.limits.wall);
+    auto [cancelled] = co_await wall_.async_wait(use_result);
+    if (!cancelled)
+      end(OutcomeKind::kTimeout, "wall time reached " + policy::format_duration(policy_.limits.wall) + " (limits.wall)");
+  }
+
+  std::string cpu_cause() const {
+    return "processor time reached " + policy::format_duration(policy_.limits.cpu) + " (limits.cpu)";
+  }
+
+  // Sleeps as long as the limit cannot be reached: all processors busy from now on.
+  asio::awaitable<void> watch_cpu() {
+      if (!cgroup_.bounds("cpu")) co_return;  // RLIMIT_CPU is exact for one process
+    for (;;) {
+      const auto used = cgroup_.cpu_time();
+      if (!used) co_return;
+      if (*used >= policy_.limits.cpu) {
+        end(OutcomeKind::kCpuLimit, cpu_cause());
+        co_return;
+      }
+      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(policy_.limits.cpu) - *used;
+      const auto soonest = std::chrono::microseconds(
+          static_cast<std::int64_t>(static_cast<double>(left.count()) / std::max(policy_.limits.cpus, 0.01)));
+      cpu_.expires_after(std::max<std::chrono::microseconds>(soonest, std::chrono::milliseconds(10)));
+      auto [cancelled] = co_await cpu_.async_wait(use_result);
+      if (cancelled) co_return;
+    }
+  }
+
+  std::string memory_cause() const {
+    return "memory reached " + policy::format_size(policy_.limits.memory_bytes) + " (limits.memory)";
+  }
+
+  // A kill inside the group ends the run even when its victim was a child of the code's.
+  asio::awaitable<void> watch_memory() {
+      auto event = cgroup_.oom_event();
+    if (!event || !*event) co_return;
+    const bool is_v2 = cgroup_.mechanism() == CgroupMechanism::kV2;
+    asio::posix::stream_descriptor watched(executor_, event->release());
+    asio::steady_timer pause(executor_);
+    const auto kind = is_v2 ? asio::posix::stream_descriptor::wait_error : asio::posix::stream_descriptor::wait_read;
+    for (;;) {
+      auto [failed] = co_await watched.async_wait(kind, use_result);
+      if (failed) co_return;
+      char drained[8];
+      (void)!::read(watched.native_handle(), drained, sizeof drained);  // v1: the eventfd's count
+      // The event comes before the victim is chosen; the counter says when it is.
+      for (int i = 0; i < 200 && cgroup_.oom_kills().value_or(0) == 0; ++i) {
+        pause.expires_after(std::chrono::milliseconds(1));
+        auto [cancelled] = co_await pause.async_wait(use_result);
+        if (cancelled) co_return;
+      }
+      if (cgroup_.oom_kills().value_or(0) > 0) {
+        end(OutcomeKind::kMemoryLimit, memory_cause(), SIGKILL);
+        co_return;
+      }
+    }
+  }
+
+  // ---- afterwards ----
+
+  void read_usage(const progtc_exit& exited) {
+    outcome_.usage.cpu = std::max(std::chrono::microseconds(exited.cpu_us), cgroup_.cpu_time().value_or(std::chrono::microseconds(0)));
+    outcome_.usage.memory_peak_bytes = cgroup_.memory_peak_bytes().value_or(exited.max_rss_bytes);
+    const std::uint64_t tasks = cgroup_.tasks_peak().value_or(0);
+    outcome_.usage.processes_peak = tasks > 0 ? tasks - 1 : 0;  // without init
+    oom_kills_ = cgroup_.oom_kills().value_or(0);
+  }
+
+  // The kernel's counters say what happened; the code's own word never does.
+  void name_ending(bool has_exited, const progtc_exit& exited) {
+    // A limit's kill may be seen through the exit before its event.
+    if (oom_kills_ > 0 && (!is_ended_ || outcome_.kind == OutcomeKind::kMemoryLimit)) {
+      outcome_.kind = OutcomeKind::kMemoryLimit;
+      outcome_.cause = memory_cause();
+      outcome_.signal = SIGKILL;
+      return;
+    }
+    if (is_ended_) return;
+    if (!has_exited) {
+      outcome_.kind = OutcomeKind::kSignaled;
+      outcome_.signal = SIGKILL;
+      outcome_.cause = "the sandbox's init was killed from outside";
+      return;
+    }
+    if (WIFEXITED(exited.wait_status)) {
+      outcome_.kind = OutcomeKind::kExited;
+      outcome_.exit_code = WEXITSTATUS(exited.wait_status);
+      outcome_.cause = outcome_.exit_code == 0 ? "the code ended" : "the code ended with status " + std::to_string(outcome_.exit_code);
+      return;
+    }
+    const int signal = WTERMSIG(exited.wait_status);
+    outcome_.signal = signal;
+    if (signal == SIGKILL && std::chrono::microseconds(exited.cpu_us) >= policy_.limits.cpu) {
+      outcome_.kind = OutcomeKind::kCpuLimit;
+      outcome_.cause = cpu_cause();
+      return;
+    }
+    outcome_.kind = OutcomeKind::kSignaled;
+    const char* name = ::sigabbrev_np(signal);
+    outcome_.cause = std::string("killed by signal ") + (name ? std::string("SIG") + name : std::to_string(signal));
+    if (signal == SIGSYS) outcome_.cause += " (a system call through a foreign table: i386 or x32)";
+  }
+
+  void gather_files() {
+    if (request_.out_dir.empty()) return;
+    auto found = collect(sandbox_->out_dir.get(), request_.out_dir, CollectLimits{});
+    if (!found) {
+      outcome_.notes.push_back("output files were not collected: " + found.error().context);
+      return;
+    }
+    outcome_.files = std::move(found->files);
+    for (const std::string& skipped : found->skipped) outcome_.notes.push_back("not collected: " + skipped);
+  }
+
+  const Clock::time_point started_ = Clock::now();
+  asio::any_io_executor executor_;
+  RunRequest request_;
+  const policy::Policy& policy_;
+  ChannelPeer& peer_;
+  std::shared_ptr<RunHandle> handle_;
+  RunOutcome outcome_;
+  Identity identity_;
+  Cgroup cgroup_;
+  std::unique_ptr<Template> template_;
+  std::unique_ptr<Sandbox> sandbox_;
+  std::unique_ptr<DenialListener> listener_;
+  TaskGroup tasks_;    // end with the sandbox
+  TaskGroup watches_;  // are cancelled after it
+  asio::steady_timer wall_;
+  asio::steady_timer cpu_;
+  asio::steady_timer reaper_;
+  std::uint64_t output_bytes_ = 0;
+  std::uint64_t oom_kills_ = 0;
+  bool is_ended_ = false;  // by us, with a cause
+  bool is_over_ = false;   // the worker's end is known
+};
+
+asio::awaitable<RunOutcome> run(asio::any_io_executor executor, RunRequest request, ChannelPeer& peer,
+                                std::shared_ptr<RunHandle> handle) {
+  auto supervisor = std::make_unique<Supervisor>(executor, std::move(request), peer, std::move(handle));
+  co_return co_await supervisor->run();
+}
+
+}  // namespace progtc::runner

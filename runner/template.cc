@@ -1,0 +1,484 @@
+#include "runner/template.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "runner/child/template_child.h"
+#include "runner/run_errc.h"
+#include "runner/sys/file.h"
+#include "runner/sys/kernel_abi.h"
+
+namespace progtc::runner {
+namespace {
+
+namespace asio = boost::asio;
+constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
+
+// What the template executes: nothing but the guest runtime, found first and then taken off the path again. The arguments
+// are what to become ("serve" a template, "confine" the worker of a cold run), then directories ("p:…") and modules ("m:…")
+// to have imported by then.
+constexpr const char* kBootstrap =
+    "import sys\n"
+    "sys.path.insert(0, '/.progtc')\n"
+    "import _progtc\n"
+    "from progtc_guest import runtime\n"
+    "del sys.path[0]\n"
+    "if len(sys.argv) > 2:\n"
+    "    sys.path += [a[2:] for a in sys.argv if a[:2] == 'p:']\n"
+    "    for a in sys.argv:\n"
+    "        if a[:2] == 'm:': __import__(a[2:])\n"
+    "getattr(_progtc, sys.argv[1])()\n"
+    "runtime.main(3)\n";
+
+Result<std::array<sys::UniqueFd, 2>> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) == -1) return from_errno(errno, "pipe2");
+  return std::array<sys::UniqueFd, 2>{sys::UniqueFd(ends[0]), sys::UniqueFd(ends[1])};
+}
+
+Result<std::array<sys::UniqueFd, 2>> make_socketpair(int type) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) == -1) return from_errno(errno, "socketpair");
+  return std::array<sys::UniqueFd, 2>{sys::UniqueFd(ends[0]), sys::UniqueFd(ends[1])};
+}
+
+// Root only: a mount in which the sandbox's user takes the place of the owner on disk. A read-only bind falls back to the
+// plain mount, which shows less; a writable one that could not be written would break its promise.
+Result<sys::UniqueFd> idmap_bind(const PlannedBind& bind, const Identity& identity) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const sys::UniqueFd source(sys::raw_openat2(AT_FDCWD, bind.source.c_str(), &how));
+  if (!source) return run_error(RunErrc::kBindSource, from_errno(errno, "open bind '" + bind.source + "'").context);
+  struct stat info {};
+  if (::fstat(source.get(), &info) == -1 || info.st_dev != bind.device || info.st_ino != bind.inode)
+    return run_error(RunErrc::kBindSource, "bind '" + bind.source + "' was replaced while the sandbox was being set up");
+  auto tree = clone_mount_idmapped(source.get(), bind.owner, bind.group, identity);
+  if (tree) return tree;
+  if (!bind.is_writable && tree.error().code == boost::system::errc::invalid_argument) return sys::UniqueFd();
+  return run_error(RunErrc::kBindSource, "bind '" + bind.source + "': " + tree.error().context +
+                                             " (its file system may not support id-mapped mounts; run as its owner instead of root)");
+}
+
+void set_limit(progtc_spawn& request, std::size_t& count, unsigned resource, std::uint64_t value) {
+  request.rlimits[count++] = {resource, 1, value};
+}
+
+// The second line behind the cgroup, and the first where there is none.
+void fill_rlimits(progtc_spawn& request, const SandboxSpec& spec) {
+  std::size_t count = 0;
+  set_limit(request, count, RLIMIT_CORE, 0);
+  set_limit(request, count, RLIMIT_MEMLOCK, 64 << 10);
+  set_limit(request, count, RLIMIT_MSGQUEUE, 0);
+  set_limit(request, count, RLIMIT_RTPRIO, 0);
+  set_limit(request, count, RLIMIT_NICE, 0);
+  set_limit(request, count, RLIMIT_SIGPENDING, 1024);
+  set_limit(request, count, RLIMIT_NOFILE, spec.limits.open_files);
+  set_limit(request, count, RLIMIT_FSIZE, spec.limits.file_size_bytes);
+  // Counted for the user in this user namespace: init is one of them (user_namespaces(7), since Linux 5.14).
+  set_limit(request, count, RLIMIT_NPROC, spec.limits.processes + 1);
+  // Whole seconds, rounded up, soft and hard alike: the kernel kills at the hard limit whatever the code catches. Exact for
+  // one process; the cgroup's account and the host's timer serve the sum over several.
+  set_limit(request, count, RLIMIT_CPU, static_cast<std::uint64_t>((spec.limits.cpu.count() + 999) / 1000));
+  if (spec.address_space_is_memory) set_limit(request, count, RLIMIT_AS, spec.limits.memory_bytes);
+}
+
+void fill_tmpfs(progtc_tmpfs* into, const policy::Filesystem& filesystem) {
+  const auto convert = [](const policy::Tmpfs& spec) { return progtc_tmpfs{spec.size_bytes, spec.inodes}; };
+  into[PROGTC_TMP] = convert(filesystem.tmp);
+  into[PROGTC_SHM] = convert(filesystem.shm);
+  into[PROGTC_WORK] = convert(filesystem.work);
+  into[PROGTC_OUT] = convert(filesystem.out);
+}
+
+std::uint32_t spawn_flags(const SandboxSpec& spec) {
+  std::uint32_t flags = 0;
+  if (spec.network == policy::NetworkMode::kLoopback) flags |= PROGTC_SPAWN_LOOPBACK;
+  if (spec.network == policy::NetworkMode::kHost) flags |= PROGTC_SPAWN_HOST_NETWORK;
+  if (spec.wants_out) flags |= PROGTC_SPAWN_OUT;
+  if (!spec.has_landlock) flags |= PROGTC_SPAWN_NO_LANDLOCK;
+  return flags;
+}
+
+// The five ends of one sandbox that its processes hold, and ours.
+struct Ends {
+  std::array<sys::UniqueFd, 2> status;  // [0] ours
+  std::array<sys::UniqueFd, 2> channel;
+  std::array<sys::UniqueFd, 2> in;  // pipes: [0] reads
+  std::array<sys::UniqueFd, 2> out;
+  std::array<sys::UniqueFd, 2> err;
+
+  static Result<Ends> make() {
+    Ends ends;
+    PROGTC_TRY(ends.channel, make_socketpair(SOCK_STREAM));
+    PROGTC_TRY(ends.in, make_pipe());
+    PROGTC_TRY(ends.out, make_pipe());
+    PROGTC_TRY(ends.err, make_pipe());
+    return ends;
+  }
+  // Ours of the child's ends must go, or a dead sandbox would never show as end of file.
+  void give_away() {
+    status[1].reset();
+    channel[1].reset();
+    in[0].reset();
+    out[1].reset();
+    err[1].reset();
+  }
+  void move_into(Sandbox& sandbox) {
+    sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), status[0].release());
+    sandbox.channel.assign(asio::local::stream_protocol(), channel[0].release());
+    sandbox.stdin_pipe.assign(in[1].release());
+    sandbox.stdout_pipe.assign(out[0].release());
+    sandbox.stderr_pipe.assign(err[0].release());
+  }
+};
+
+// Sends the SPAWN request with its descriptors.
+Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends, bool with_proc, bool is_cold) {
+  progtc_spawn request{};
+  request.message = PROGTC_SPAWN;
+  request.flags = spawn_flags(spec) | (with_proc ? std::uint32_t{PROGTC_SPAWN_PROC} : 0U);
+  request.filter_count = static_cast<std::uint32_t>(spec.filter->code.size());
+  fill_tmpfs(request.tmpfs, spec.filesystem);
+  if (spec.limits_processors) request.processors = static_cast<std::uint32_t>(std::ceil(spec.limits.cpus));
+  fill_rlimits(request, spec);
+  std::string paths;
+  for (const std::string& path : spec.writable) paths += path + '\0';
+  request.paths_bytes = static_cast<std::uint32_t>(paths.size());
+
+  std::vector<int> fds = {ends.status[1].get(), ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(), ends.err[1].get()};
+  sys::UniqueFd cgroup_dir;
+  std::vector<sys::UniqueFd> procs;
+  if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV2 && !is_cold) {
+    PROGTC_TRY(cgroup_dir, spec.cgroup->directory());
+    request.flags |= PROGTC_SPAWN_CGROUP_V2;
+    fds.push_back(cgroup_dir.get());
+  } else if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV1 && !is_cold) {
+    PROGTC_TRY(procs, spec.cgroup->procs_files());
+    request.procs_count = static_cast<std::uint32_t>(procs.size());
+    for (const auto& file : procs) fds.push_back(file.get());
+  }
+
+  std::array<iovec, 3> parts = {
+      iovec{&request, sizeof request},
+      iovec{const_cast<sock_filter*>(spec.filter->code.data()), spec.filter->code.size() * sizeof(sock_filter)},
+      iovec{paths.data(), paths.size()}};
+  alignas(cmsghdr) char ancillary[CMSG_SPACE(PROGTC_SPAWN_MAX_FDS * sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  message.msg_control = ancillary;
+  message.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), fds.data(), fds.size() * sizeof(int));
+  if (::sendmsg(control, &message, MSG_NOSIGNAL) == -1) return from_errno(errno, "ask for a sandbox");
+  return {};
+}
+
+std::string read_now(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  std::string text(4096, '\0');
+  const ssize_t got = ::read(fd, text.data(), text.size());
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+template <typename Struct>
+bool decode(const Record& record, std::uint32_t message, Struct& into) {
+  if (record.bytes.size() != sizeof into) return false;
+  std::memcpy(&into, record.bytes.data(), sizeof into);
+  return into.message == message;
+}
+
+Error step_failed(unsigned step, int error, const std::string& item) {
+  std::string text = std::string(step_name(step)) + (item.empty() ? "" : " '" + item + "'");
+  text = from_errno(error, text).context;
+  if (const std::string advice = step_advice(step, error); !advice.empty()) text += " (" + advice + ")";
+  const bool is_namespace = (step == PROGTC_STEP_CLONE) && (error == EPERM || error == EACCES || error == ENOSPC);
+  const bool is_source = step == PROGTC_STEP_BIND_SOURCE;
+  return run_error(is_namespace ? RunErrc::kNoUserNamespaces : is_source ? RunErrc::kBindSource : RunErrc::kSetupStep, text);
+}
+
+}  // namespace
+
+asio::awaitable<Result<Record>> receive_record(SeqPacketSocket& socket) {
+  for (;;) {
+    auto [waited] = co_await socket.async_wait(SeqPacketSocket::wait_read, use_result);
+    if (waited) co_return Error{waited, "wait for a record"};
+    Record record;
+    record.bytes.resize(4096);
+    iovec part{record.bytes.data(), record.bytes.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(8 * sizeof(int))];
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const ssize_t got = ::recvmsg(socket.native_handle(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (got == -1) {
+      const int err = errno;
+      if (err == EAGAIN || err == EINTR) continue;
+      co_return from_errno(err, "recvmsg");
+    }
+    record.bytes.resize(static_cast<std::size_t>(got));
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+      std::array<int, 8> fds{};
+      const std::size_t size = std::min(header->cmsg_len - CMSG_LEN(0), sizeof fds);
+      std::memcpy(fds.data(), CMSG_DATA(header), size);
+      for (std::size_t i = 0; i < size / sizeof(int); ++i) record.fds.emplace_back(fds[i]);
+    }
+    co_return record;
+  }
+}
+
+void Sandbox::end() const noexcept {
+  const char ask = 'e';
+  // A failure means init has ended: nothing is left to ask.
+  (void)!::send(const_cast<SeqPacketSocket&>(status).native_handle(), &ask, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void Sandbox::kill() const noexcept {
+  // ESRCH: it has ended already.
+  if (init) (void)sys::raw_pidfd_send_signal(init.get(), SIGKILL);
+}
+
+Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& executor, const policy::Policy& policy,
+                                                  const RootPlan& plan, const Identity& identity, const SandboxSpec* cold) {
+  std::unique_ptr<Template> self(new Template(executor));
+  PROGTC_TRY(auto control, make_socketpair(SOCK_SEQPACKET));
+  PROGTC_TRY(auto maps, make_pipe());
+  PROGTC_TRY(auto report, make_pipe());
+  PROGTC_TRY(auto log, make_pipe());
+  PROGTC_TRY(const auto null, sys::openat(AT_FDCWD, "/dev/null", O_RDWR));
+
+  std::vector<child::RootEntry> entries;
+  entries.reserve(plan.entries.size());
+  for (const PlannedEntry& entry : plan.entries)
+    entries.push_back({entry.kind, entry.mode, entry.path.c_str(), entry.content.c_str(), entry.content.size()});
+  std::vector<sys::UniqueFd> trees;
+  std::vector<child::RootBind> binds;
+  for (const PlannedBind& bind : plan.binds) {
+    self->bind_names_.push_back(bind.source);
+    sys::UniqueFd tree;
+    if (identity.is_root_run && bind.is_explicit) {
+      PROGTC_TRY(tree, idmap_bind(bind, identity));
+    }
+    std::uint64_t attributes = MOUNT_ATTR_NOSUID;
+    if (!bind.is_writable) attributes |= MOUNT_ATTR_RDONLY;
+    attributes |= bind.is_device ? std::uint64_t{MOUNT_ATTR_NOEXEC} : std::uint64_t{MOUNT_ATTR_NODEV};
+    binds.push_back({tree.get(), bind.source.c_str(), bind.device, bind.inode, bind.target.c_str() + 1, attributes});
+    trees.push_back(std::move(tree));
+  }
+  std::vector<int> tree_fds(binds.size(), -1);
+
+  std::vector<std::string> arguments = {plan.executable, "-I", "-S", "-B", "-c", kBootstrap,
+                                        cold ? "confine" : "serve"};
+  if (!policy.python.preload.empty()) {
+    for (const std::string& path : plan.site_packages) arguments.push_back("p:" + path);
+    for (const std::string& name : policy.python.preload) arguments.push_back("m:" + name);
+  }
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  std::string language = "LANG=C.UTF-8";
+  std::array<char*, 2> envp = {language.data(), nullptr};
+
+  child::TemplatePlan child_plan{};
+  child_plan.entries = entries;
+  child_plan.binds = binds;
+  child_plan.tree_fds = tree_fds.data();
+  child::ColdPlan cold_plan{};
+  sys::UniqueFd cgroup_dir;
+  if (cold) {
+    PROGTC_TRY(auto status, make_socketpair(SOCK_SEQPACKET));
+    self->status_ = std::move(status[0]);
+    self->init_status_ = std::move(status[1]);
+    const int on = 1;
+    if (::setsockopt(control[0].get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1) return from_errno(errno, "SO_PASSCRED");
+    cold_plan.flags = spawn_flags(*cold);
+    fill_tmpfs(cold_plan.tmpfs, cold->filesystem);
+    cold_plan.status_fd = self->init_status_.get();
+    child_plan.cold = &cold_plan;
+  }
+  child_plan.is_root_run = identity.is_root_run;
+  child_plan.map_fd = maps[0].get();
+  child_plan.control_fd = control[1].get();
+  child_plan.log_fd = log[1].get();
+  child_plan.null_fd = null.get();
+  child_plan.report_fd = report[1].get();
+  child_plan.program = plan.executable.c_str();
+  child_plan.argv = argv.data();
+  child_plan.envp = envp.data();
+
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+  if (policy.network != policy::NetworkMode::kHost) args.flags |= CLONE_NEWNET;
+  if (cold && cold->cgroup && cold->cgroup->mechanism() == CgroupMechanism::kV2) {
+    PROGTC_TRY(cgroup_dir, cold->cgroup->directory());
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(cgroup_dir.get());
+  }
+  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  args.exit_signal = SIGCHLD;
+  const long pid = sys::raw_clone3(&args);
+  if (pid == 0) child::run_template_child(child_plan);
+  if (pid == -1) return step_failed(PROGTC_STEP_CLONE, errno, "");
+  self->pid_ = static_cast<pid_t>(pid);
+  self->pidfd_.reset(pidfd);
+  if (auto mapped = write_id_maps(self->pid_, identity); !mapped) return with_context("map the sandbox's user", mapped.error());
+  PROGTC_CHECK(sys::write_all(maps[1].get(), "g"));
+
+  self->control_.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), control[0].release());
+  self->report_ = std::move(report[0]);
+  self->log_ = std::move(log[0]);
+  return self;
+}
+
+Template::~Template() {
+  if (pid_ <= 0) return;
+  kill();
+  while (::waitpid(pid_, nullptr, 0) == -1 && errno == EINTR) {
+  }
+}
+
+void Template::kill() const noexcept { (void)sys::raw_pidfd_send_signal(pidfd_.get(), SIGKILL); }
+
+Error Template::died(const std::string& attempted) {
+  child::TemplateReport report{};
+  const int flags = ::fcntl(report_.get(), F_GETFL);
+  ::fcntl(report_.get(), F_SETFL, flags | O_NONBLOCK);
+  while (::read(report_.get(), &report, sizeof report) == static_cast<ssize_t>(sizeof report)) {
+    if (report.step == 0) continue;
+    const bool names_bind = report.step == PROGTC_STEP_BIND_SOURCE || report.step == PROGTC_STEP_BIND_ATTRIBUTES ||
+                            report.step == PROGTC_STEP_BIND_TARGET;
+    return step_failed(report.step, report.error,
+                       names_bind && report.item < bind_names_.size() ? bind_names_[report.item] : "");
+  }
+  const std::string said = read_now(log_.get());
+  return run_error(RunErrc::kTemplateDied,
+                   attempted + ": the interpreter ended" + (said.empty() ? " without a word" : ", saying: " + said));
+}
+
+Result<void> Template::move_worker(const Cgroup& group) {
+  PROGTC_TRY(const auto files, group.procs_files());
+  progtc_report hello{};
+  iovec part{&hello, sizeof hello};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(control_.native_handle(), &message, MSG_CMSG_CLOEXEC);
+  } while (got == -1 && errno == EINTR);
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (got != static_cast<ssize_t>(sizeof hello) || hello.message != PROGTC_HELLO || !header ||
+      header->cmsg_type != SCM_CREDENTIALS)
+    return died("start the sandbox");
+  ucred who{};
+  std::memcpy(&who, CMSG_DATA(header), sizeof who);
+  const std::string pid = std::to_string(who.pid);
+  for (const auto& file : files)
+    if (auto moved = sys::write_all(file.get(), pid); !moved) return with_context("move the sandbox into its cgroup", moved.error());
+  has_greeted_ = true;
+  return {};
+}
+
+asio::awaitable<Result<void>> Template::ready() {
+  auto record = co_await receive_record(control_);
+  if (!record) co_return record.error();
+  progtc_report ready{};
+  if (status_ && !has_greeted_ && decode(*record, PROGTC_HELLO, ready)) {
+    record = co_await receive_record(control_);
+    if (!record) co_return record.error();
+  }
+  if (!decode(*record, PROGTC_READY, ready)) co_return died("start the template");
+  child::TemplateReport report{};
+  if (::read(report_.get(), &report, sizeof report) != static_cast<ssize_t>(sizeof report)) co_return died("start the template");
+  has_proc_ = report.has_proc != 0;
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Template::wait_until_confined(Sandbox& sandbox) {
+  for (;;) {
+    auto record = co_await receive_record(sandbox.status);
+    if (!record) co_return record.error();
+    progtc_report report{};
+    if (decode(*record, PROGTC_PREPARED, report)) {
+      sandbox.controls |= report.controls;
+      if (!record->fds.empty()) sandbox.work_dir = std::move(record->fds[0]);
+      if (record->fds.size() > 1) sandbox.out_dir = std::move(record->fds[1]);
+    } else if (decode(*record, PROGTC_CONFINED, report)) {
+      if (record->fds.size() != 1) co_return run_error(RunErrc::kControlMissing, "the worker sent no seccomp listener");
+      sandbox.listener = std::move(record->fds[0]);
+      sandbox.controls |= report.controls;
+      sandbox.landlock_abi = report.landlock_abi;
+      co_return Result<void>{};
+    } else if (decode(*record, PROGTC_FAILED, report)) {
+      co_return step_failed(report.step, report.error, "");
+    } else {
+      co_return died("set up the sandbox");
+    }
+  }
+}
+
+asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
+  auto ends = Ends::make();
+  if (!ends) co_return ends.error();
+  auto status = make_socketpair(SOCK_SEQPACKET);
+  if (!status) co_return status.error();
+  ends->status = std::move(*status);
+  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, false); !sent) co_return sent.error();
+  ends->give_away();
+
+  auto record = co_await receive_record(control_);
+  if (!record) co_return record.error();
+  progtc_report spawned{};
+  if (!decode(*record, PROGTC_SPAWNED, spawned)) co_return died("clone a sandbox");
+  if (spawned.error != 0) co_return step_failed(spawned.step, spawned.error, "");
+  if (record->fds.size() != 1) co_return run_error(RunErrc::kSetupStep, "the template sent no pidfd");
+  Sandbox sandbox(executor_);
+  sandbox.init = std::move(record->fds[0]);
+  ends->move_into(sandbox);
+  if (auto confined = co_await wait_until_confined(sandbox); !confined) co_return confined.error();
+  co_return sandbox;
+}
+
+asio::awaitable<Result<Sandbox>> Template::confine(const SandboxSpec& spec) {
+  if (auto up = co_await ready(); !up) co_return up.error();
+  auto ends = Ends::make();
+  if (!ends) co_return ends.error();
+  ends->status = {std::move(status_), std::move(init_status_)};
+  Sandbox sandbox(executor_);
+  sandbox.init.reset(::fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!sandbox.init) co_return from_errno(errno, "dup");
+  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, true); !sent) co_return sent.error();
+  ends->give_away();
+  ends->move_into(sandbox);
+  if (auto confined = co_await wait_until_confined(sandbox); !confined) co_return confined.error();
+  co_return sandbox;
+}
+
+}  // namespace progtc::runner

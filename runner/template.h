@@ -1,0 +1,121 @@
+#pragma once
+// The template: a trusted interpreter in namespaces of its own that clones sandboxes on request; or, for a cold run, a clone
+// that becomes its own only sandbox. docs/architecture.md has the picture; runner/guest/control.h the messages.
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/seq_packet_protocol.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "policy/model.h"
+#include "policy/result.h"
+#include "policy/seccomp_program.h"
+#include "runner/cgroup.h"
+#include "runner/guest/control.h"
+#include "runner/identity.h"
+#include "runner/interpreter.h"
+#include "runner/root_plan.h"
+#include "runner/sys/unique_fd.h"
+
+namespace progtc::runner {
+
+using SeqPacketSocket = boost::asio::generic::seq_packet_protocol::socket;
+
+// A record received over one of the set-up's sockets, with the descriptors that came along.
+struct Record {
+  std::string bytes;  // empty: the peer has closed
+  std::vector<sys::UniqueFd> fds;
+};
+// Waits for one record. Errors: errno of recvmsg.
+boost::asio::awaitable<Result<Record>> receive_record(SeqPacketSocket& socket);
+
+// What one sandbox is made with.
+struct SandboxSpec {
+  const policy::SeccompProgram* filter = nullptr;
+  const Cgroup* cgroup = nullptr;
+  policy::Limits limits;
+  policy::Filesystem filesystem;
+  policy::NetworkMode network = policy::NetworkMode::kNone;
+  std::vector<std::string> writable;  // Landlock
+  bool wants_out = false;
+  bool address_space_is_memory = false;  // no cgroup: RLIMIT_AS carries limits.memory
+  bool limits_processors = false;        // no cpu controller: the worker may run on so many processors only
+  bool has_landlock = true;              // false: the policy learner's run
+};
+
+// A confined process that waits on its channel for a job. Destroying it kills everything in it.
+struct Sandbox {
+  sys::UniqueFd init;      // pidfd of pid 1
+  sys::UniqueFd listener;  // seccomp notifications
+  sys::UniqueFd work_dir;  // the working directory's file system, open for the host
+  sys::UniqueFd out_dir;
+  SeqPacketSocket status;
+  boost::asio::local::stream_protocol::socket channel;
+  boost::asio::posix::stream_descriptor stdin_pipe;
+  boost::asio::posix::stream_descriptor stdout_pipe;
+  boost::asio::posix::stream_descriptor stderr_pipe;
+  std::uint32_t controls = 0;  // bits of enum progtc_control, verified by the worker
+  std::uint32_t landlock_abi = 0;
+
+  explicit Sandbox(const boost::asio::any_io_executor& executor)
+      : status(executor), channel(executor), stdin_pipe(executor), stdout_pipe(executor), stderr_pipe(executor) {}
+  Sandbox(Sandbox&&) = default;
+  Sandbox& operator=(Sandbox&&) = delete;
+  ~Sandbox() { kill(); }
+  // Asks init to end the worker, whose usage then still gets reported.
+  void end() const noexcept;
+  // At once, whatever init does.
+  void kill() const noexcept;
+};
+
+class Template {
+ public:
+  // Clones the template and returns at once; the interpreter comes up while the caller does other things. `plan` has to
+  // outlive the call only. With `cold` the clone is for one run: its namespaces are that run's, and confine() turns it into
+  // the sandbox; `cold->filter` may still be missing here. Errors: RunErrc.
+  static Result<std::unique_ptr<Template>> start(const boost::asio::any_io_executor& executor, const policy::Policy& policy,
+                                                 const RootPlan& plan, const Identity& identity,
+                                                 const SandboxSpec* cold = nullptr);
+  // Kills it and reaps it; sandboxes of its own pid namespace die with it.
+  ~Template();
+  Template(const Template&) = delete;
+  Template& operator=(const Template&) = delete;
+
+  // Waits until it answers requests. Errors: the step that failed, or what the interpreter printed when it did not start.
+  boost::asio::awaitable<Result<void>> ready();
+  // One more sandbox of a template. Waits until it is confined. One call at a time. Errors: the step that failed.
+  boost::asio::awaitable<Result<Sandbox>> spawn(const SandboxSpec& spec);
+  // The sandbox that a cold start becomes: once, instead of ready() and spawn().
+  boost::asio::awaitable<Result<Sandbox>> confine(const SandboxSpec& spec);
+
+  // Kills it, and with it whatever it has cloned. It is reaped when this object goes.
+  void kill() const noexcept;
+
+  // Cold, and cgroup v1: waits on the calling thread, which may be any, until the worker is about to execute the interpreter,
+  // and moves it into `group`. To be called once, and to be over before confine(). Errors: errno of a move that failed.
+  Result<void> move_worker(const Cgroup& group);
+
+ private:
+  explicit Template(const boost::asio::any_io_executor& executor) : executor_(executor), control_(executor) {}
+  Error died(const std::string& attempted);
+  boost::asio::awaitable<Result<void>> wait_until_confined(Sandbox& sandbox);
+
+  boost::asio::any_io_executor executor_;
+  pid_t pid_ = -1;
+  sys::UniqueFd pidfd_;
+  SeqPacketSocket control_;
+  sys::UniqueFd report_;  // TemplateReport, or end of file
+  sys::UniqueFd log_;     // what the interpreter prints before it serves
+  sys::UniqueFd status_;       // cold: the host's end
+  sys::UniqueFd init_status_;  // cold: the other one, on its way to the worker
+  bool has_proc_ = false;
+  bool has_greeted_ = false;
+  std::vector<std::string> bind_names_;  // for messages
+};
+
+}  // namespace progtc::runner

@@ -1,0 +1,193 @@
+#include "runner/work_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+
+#include "runner/sys/file.h"
+#include "runner/sys/kernel_abi.h"
+
+namespace progtc::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<void> copy_bytes(int from, int to, std::uint64_t limit) {
+  std::string buffer(256 << 10, '\0');
+  for (;;) {
+    const ssize_t got = ::read(from, buffer.data(), buffer.size());
+    if (got == -1) {
+      const int err = errno;
+      if (err == EINTR) continue;
+      return from_errno(err, "read");
+    }
+    if (got == 0) return {};
+    if (static_cast<std::uint64_t>(got) > limit) return from_errno(EFBIG, "read");
+    limit -= static_cast<std::uint64_t>(got);
+    PROGTC_CHECK(sys::write_all(to, std::string_view(buffer.data(), static_cast<std::size_t>(got))));
+  }
+}
+
+Result<void> give_to(int fd, const Identity& identity) {
+  if (identity.is_root_run && ::fchown(fd, identity.uid, identity.gid) == -1) return from_errno(errno, "chown");
+  return {};
+}
+
+// Opens the directory that is to hold `target`, making what is missing. The tree is ours alone at this time.
+Result<sys::UniqueFd> open_parent(int root, const std::string& target, const Identity& identity) {
+  PROGTC_TRY(sys::UniqueFd at, sys::openat(root, ".", O_RDONLY | O_DIRECTORY));
+  std::size_t from = 0;
+  for (std::size_t slash = target.find('/'); slash != std::string::npos; slash = target.find('/', from)) {
+    const std::string part = target.substr(from, slash - from);
+    from = slash + 1;
+    if (part.empty() || part == ".") continue;
+    if (part == "..") return from_errno(EINVAL, "'" + target + "' leads out of the working directory");
+    const bool is_new = ::mkdirat(at.get(), part.c_str(), 0755) == 0;
+    if (!is_new && errno != EEXIST) {
+      const int err = errno;
+      return from_errno(err, "mkdir '" + part + "'");
+    }
+    PROGTC_TRY(at, sys::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    if (is_new) PROGTC_CHECK(give_to(at.get(), identity));
+  }
+  return at;
+}
+
+Result<void> copy_file_in(int work_dir, const std::string& source, const std::string& target, const Identity& identity) {
+  PROGTC_TRY(const auto from, sys::openat(AT_FDCWD, source.c_str(), O_RDONLY | O_NONBLOCK));
+  struct stat info {};
+  if (::fstat(from.get(), &info) == -1) return from_errno(errno, "stat '" + source + "'");
+  if (!S_ISREG(info.st_mode)) return from_errno(EINVAL, "copy '" + source + "': not a regular file");
+  PROGTC_TRY(const auto parent, open_parent(work_dir, target, identity));
+  const std::string name = target.substr(target.rfind('/') + 1);
+  if (name.empty() || name == "." || name == "..") return from_errno(EINVAL, "'" + target + "' names no file");
+  PROGTC_TRY(const auto to, sys::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                                        (info.st_mode & 0111) ? 0755 : 0644));
+  if (auto copied = copy_bytes(from.get(), to.get(), ~0ULL); !copied)
+    return with_context("copy '" + source + "' into the sandbox", copied.error());
+  return give_to(to.get(), identity);
+}
+
+// A walk over what the code left behind.
+class Collector {
+ public:
+  Collector(const CollectLimits& limits, Collected& found) : limits_(limits), found_(found) {}
+
+  Result<void> walk(int from, const std::string& to, const std::string& below, unsigned depth) {
+    PROGTC_TRY(auto own, sys::openat(from, ".", O_RDONLY | O_DIRECTORY));
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(own.get()), ::closedir);
+    if (!directory) return from_errno(errno, "read the output directory");
+    (void)own.release();  // closedir closes it
+    while (const dirent* entry = ::readdir(directory.get())) {
+      const std::string name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      PROGTC_CHECK(take(from, to, below.empty() ? name : below + "/" + name, name, depth));
+    }
+    return {};
+  }
+
+ private:
+  Result<void> take(int from, const std::string& to, const std::string& path, const std::string& name, unsigned depth) {
+    struct stat info {};
+    if (::fstatat(from, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == -1) return from_errno(errno, "stat '" + path + "'");
+    if (S_ISDIR(info.st_mode)) return take_directory(from, to, path, name, depth);
+    if (!S_ISREG(info.st_mode)) {
+      skip(path, S_ISLNK(info.st_mode) ? "a symbolic link" : "not a regular file");
+      return {};
+    }
+    if (found_.files.size() >= limits_.files) {
+      skip(path, "more files than the cap of " + std::to_string(limits_.files));
+      return {};
+    }
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    if (size > limits_.bytes - total_) {
+      skip(path, "over the cap of " + std::to_string(limits_.bytes) + " bytes in all");
+      return {};
+    }
+    auto source = sys::openat(from, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!source) {
+      skip(path, "unreadable");  // the code took its own permission away; root does not meet this
+      return {};
+    }
+    PROGTC_CHECK(sys::make_directories(to, 0755));
+    const std::string target = to + "/" + name;
+    // Written beside and renamed: a link of that name on the host is replaced, not followed.
+    const std::string beside = target + ".progtc-part";
+    ::unlink(beside.c_str());
+    PROGTC_TRY(const auto file, sys::openat(AT_FDCWD, beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+    auto copied = copy_bytes(source->get(), file.get(), size);
+    if (copied && ::rename(beside.c_str(), target.c_str()) == -1) copied = from_errno(errno, "rename to '" + target + "'");
+    if (!copied) {
+      ::unlink(beside.c_str());
+      return with_context("collect '" + path + "'", copied.error());
+    }
+    total_ += size;
+    found_.files.push_back({path, size});
+    return {};
+  }
+
+  Result<void> take_directory(int from, const std::string& to, const std::string& path, const std::string& name, unsigned depth) {
+    if (depth >= limits_.depth) {
+      skip(path, "deeper than " + std::to_string(limits_.depth) + " directories");
+      return {};
+    }
+    auto directory = sys::openat(from, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory) {
+      skip(path, "unreadable");
+      return {};
+    }
+    // A link in the host's target directory must not lead the copies elsewhere.
+    struct stat host {};
+    const std::string target = to + "/" + name;
+    if (::lstat(target.c_str(), &host) == 0 && !S_ISDIR(host.st_mode)) {
+      skip(path, "the host has something else of that name");
+      return {};
+    }
+    return walk(directory->get(), target, path, depth + 1);
+  }
+
+  void skip(const std::string& path, const std::string& why) {
+    if (found_.skipped.size() < 100) found_.skipped.push_back(path + ": " + why);
+  }
+
+  const CollectLimits& limits_;
+  Collected& found_;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace
+
+Result<void> copy_in(int work_dir, const std::vector<FileToCopy>& files, const Identity& identity) {
+  for (const FileToCopy& file : files) {
+    std::error_code failed;
+    if (!fs::is_directory(file.source, failed)) {
+      PROGTC_CHECK(copy_file_in(work_dir, file.source, file.target, identity));
+      continue;
+    }
+    for (auto entry = fs::recursive_directory_iterator(file.source, failed); !failed && entry != fs::recursive_directory_iterator();
+         entry.increment(failed)) {
+      if (!entry->is_regular_file(failed) || entry->is_symlink(failed)) continue;
+      const std::string below = fs::relative(entry->path(), file.source, failed).string();
+      PROGTC_CHECK(copy_file_in(work_dir, entry->path().string(), file.target + "/" + below, identity));
+    }
+    if (failed) return from_errno(failed.value(), "read directory '" + file.source + "'");
+  }
+  return {};
+}
+
+Result<Collected> collect(int out_dir, const std::string& target, const CollectLimits& limits) {
+  Collected found;
+  PROGTC_CHECK(sys::make_directories(target, 0755));
+  PROGTC_CHECK(Collector(limits, found).walk(out_dir, target, "", 0));
+  std::sort(found.files.begin(), found.files.end(),
+            [](const CollectedFile& a, const CollectedFile& b) { return a.path < b.path; });
+  return found;
+}
+
+}  // namespace progtc::runner
