@@ -862,7 +862,7 @@ class Interpreters(CliTest):
             self.skipTest("no venv module for the system's interpreter")
         site = next(venv.glob("lib/python3*/site-packages"))
         self.lab.write(str((site / "planted.py").relative_to(self.lab.path)), "value = 'from the venv'\n")
-        moved = pathlib.Path(shutil.move(venv, f"/var/tmp/progtc-venv-{os.getpid()}")) if os.geteuid() == 0 else venv
+        moved = shutil.move(venv, f"/var/tmp/progtc-venv-{os.getpid()}")  # /tmp is private to each sandbox
         self.addCleanup(shutil.rmtree, moved, True)
         ended = self.lab.run("--venv", moved, "-c", "import planted, sys; print(planted.value, sys.prefix != sys.base_prefix)")
         self.assertIn("from the venv", ended.text, str(ended))
