@@ -98,9 +98,18 @@ std::string grouped_options(const CLI::App& app) {
   return roff;
 }
 
+// Without --help, which every command has.
+Options own_options(const CLI::App& app) {
+  Options options = options_of(app, false);
+  std::erase(options, app.get_help_ptr());
+  return options;
+}
+
 std::string synopsis_of(const CLI::App& app, const std::string& words) {
   std::string roff = "\\fB" + to_roff(words) + "\\fR";
-  if (!options_of(app, false).empty()) roff += " [\\fIOPTIONS\\fR]";
+  if (!own_options(app).empty()) roff += " [\\fIOPTIONS\\fR]";
+  // A command that runs code takes what progtc-run takes, which is no positional of the parser's.
+  if (app.get_option_no_throw("-m")) roff += " [\\-\\-] \\fISCRIPT\\fR [\\fIARGS\\fR…]";
   for (const CLI::Option* option : options_of(app, true)) {
     const std::string name = "\\fI" + to_roff(option->get_name(true)) + "\\fR" + (option->get_expected_max() > 1 ? "…" : "");
     roff += " " + (option->get_required() ? name : "[" + name + "]");
@@ -291,7 +300,7 @@ std::string manual_page(const CLI::App& app, const ManualText& text) {
     walk(app, name, [&](const CLI::App& command, const std::string& words) {
       if (&command == &app || !commands_of(command).empty()) return;
       roff += ".SS " + to_roff(words) + "\n" + to_roff(command.get_description()) + ".\n" +
-              option_entries(options_of(command, true)) + option_entries(options_of(command, false));
+              option_entries(options_of(command, true)) + option_entries(own_options(command));
       if (!command.get_footer().empty()) roff += ".PP\n" + to_roff(command.get_footer()) + "\n";
     });
   }

@@ -51,6 +51,7 @@ void define_tools(CLI::App& app, ProgtcOptions& options) {
 
 void define_progtc(CLI::App& app, ProgtcOptions& options) {
   app.description("Policies, tools and the state of this machine, for progtc-run.");
+  app.set_help_flag("-h,--help", "Prints this help and stops");
   app.set_version_flag("--version", PROGTC_VERSION, "Prints the version and stops");
   app.require_subcommand(1);
   define_policy(app, options);

@@ -69,6 +69,7 @@ Result<void> set_limit(policy::Limits& limits, const char* key, const char* opti
 void describe_run_program(CLI::App& app) {
   app.description("Runs Python nobody has reviewed in a sandbox on this machine.");
   app.formatter(std::make_shared<RunFormatter>());
+  app.set_help_flag("-h,--help", "Prints this help and stops");
   app.set_version_flag("--version", PROGTC_VERSION, "Prints the version and stops");
   app.footer(
       "Exit status: the code's own; 124 wall time; 137 memory, processor time or output; 128+N signal N;\n"

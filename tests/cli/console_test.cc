@@ -1,0 +1,79 @@
+#include "cli/console.h"
+
+#include "cli/policy_loader.h"
+#include "tests/cli/support.h"
+
+namespace progtc::cli {
+namespace {
+
+using runner::OutcomeKind;
+
+std::string said(const runner::RunOutcome& outcome, bool is_quiet = false, bool is_verbose = false) {
+  const auto policy = load_policy("strict");
+  testing::internal::CaptureStderr();
+  explain_outcome(Console("progtc-run", is_quiet, is_verbose), outcome, *policy);
+  return testing::internal::GetCapturedStderr();
+}
+runner::RunOutcome outcome_of(OutcomeKind kind, std::string cause) {
+  runner::RunOutcome outcome;
+  outcome.kind = kind;
+  outcome.cause = std::move(cause);
+  return outcome;
+}
+
+TEST(ConsoleTest, AGoodRunIsNotCommented) {
+  runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "the code ended");
+  outcome.claim = runner::GuestClaim{};
+  outcome.claim->ok = true;
+  EXPECT_EQ(said(outcome), "");
+}
+TEST(ConsoleTest, LimitsNameTheirLine) {
+  EXPECT_EQ(said(outcome_of(OutcomeKind::kTimeout, "wall time reached 30s (limits.wall)")),
+            "progtc-run: timeout: wall time reached 30s (limits.wall)\n  rule:  limits.wall (policy strict)\n"
+            "  allow: --timeout, or \"limits\": {\"wall\": \"1m\", \"reason\": \"…\"}\n");
+  EXPECT_EQ(said(outcome_of(OutcomeKind::kMemoryLimit, "memory reached 256MiB (limits.memory)")),
+            "progtc-run: memory_limit: memory reached 256MiB (limits.memory)\n  rule:  limits.memory (policy strict)\n"
+            "  allow: --memory, or \"limits\": {\"memory\": \"512MiB\", \"reason\": \"…\"}\n");
+  EXPECT_NE(said(outcome_of(OutcomeKind::kCpuLimit, "x")).find("rule:  limits.cpu (policy strict)"), std::string::npos);
+  EXPECT_NE(said(outcome_of(OutcomeKind::kOutputLimit, "x")).find("\"limits\": {\"output\": \"32MiB\""), std::string::npos);
+}
+TEST(ConsoleTest, OtherEndingsAreNamed) {
+  EXPECT_EQ(said(outcome_of(OutcomeKind::kSignaled, "killed by signal SIGSEGV")), "progtc-run: signaled: killed by signal SIGSEGV\n");
+  EXPECT_EQ(said(outcome_of(OutcomeKind::kCancelled, "ended by SIGINT")), "progtc-run: cancelled: ended by SIGINT\n");
+  EXPECT_EQ(said(outcome_of(OutcomeKind::kProtocolViolation, "x")), "progtc-run: protocol_violation: x\n");
+}
+TEST(ConsoleTest, QuietLeavesErrorsOfTheSetUp) {
+  EXPECT_EQ(said(outcome_of(OutcomeKind::kTimeout, "x"), true), "");
+  EXPECT_EQ(said(outcome_of(OutcomeKind::kSetupFailed, "no python"), true),
+            "progtc-run: the sandbox could not be set up: no python\n");
+}
+TEST(ConsoleTest, DenialsComeWithRuleAndFix) {
+  runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "the code ended");
+  outcome.denials.push_back({"socket(AF_INET, SOCK_STREAM, 0)", "network: none", "FIX", 3});
+  EXPECT_EQ(said(outcome),
+            "progtc-run: denied: socket(AF_INET, SOCK_STREAM, 0), 3 times\n  rule:  network: none (policy strict)\n  allow: FIX\n");
+  for (int i = 0; i < 9; ++i) outcome.denials.push_back({"call" + std::to_string(i), "r", "f", 1});
+  const std::string text = said(outcome);
+  EXPECT_NE(text.find("and 5 further kinds of denied calls (-v shows them)"), std::string::npos) << text;
+  EXPECT_EQ(said(outcome, false, true).find("further kinds"), std::string::npos);
+}
+TEST(ConsoleTest, HintsAtWhatTheErrorMeansHere) {
+  runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "status 1");
+  outcome.exit_code = 1;
+  outcome.claim = runner::GuestClaim{};
+  outcome.claim->error_type = "FileNotFoundError";
+  outcome.claim->error_errno = ENOENT;
+  outcome.claim->error_filename = "/proc/version";
+  EXPECT_NE(said(outcome).find("'/proc/version' is on this machine, but the sandbox does not show it"), std::string::npos);
+  outcome.claim->error_filename = "/no/such/file";
+  EXPECT_EQ(said(outcome), "");
+  outcome.claim->error_errno = 0;
+  outcome.claim->error_type = "ModuleNotFoundError";
+  outcome.claim->error_message = "No module named 'x\x1b'";
+  EXPECT_NE(said(outcome).find("No module named 'x\\x1b': only the standard library is visible"), std::string::npos);
+  outcome.claim->error_type = "MemoryError";
+  EXPECT_NE(said(outcome).find("--memory 512MiB"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace progtc::cli
