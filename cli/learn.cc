@@ -513,6 +513,10 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   auto asked = apply_options(std::move(*base), options.run);
   if (!asked) return fail(asked.error());
   lesson.asked = std::move(*asked);
+  if (options.run.explain) {
+    (void)std::puts(policy::to_json(lesson.asked).c_str());
+    return 0;
+  }
   auto work = find_work(options.run);
   if (!work) return fail(work.error());
   const std::string name = work->name;
