@@ -35,6 +35,7 @@ int main_program(int argc, char** argv) {
     return kSetUpFailed;
   }
   options.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
+  ::signal(SIGPIPE, SIG_IGN);  // a closed stdout or a code that closes its stdin is an errno here
   const Console console("progtc-run", options.quiet, options.verbose);
   if (auto checked = check_options(options); !checked) return fail(console, checked.error());
   auto loaded = load_policy(options.policy);

@@ -82,9 +82,11 @@ std::uint64_t pid_namespace() {
   return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
 }
 
-// progtc-NAMESPACE-PID-STARTTIME-SERIAL: who owns the group, in a form a later process can check.
-std::string new_group_name() {
+// progtc-NAMESPACE-PID-STARTTIME-SERIAL or progtc-LEASE-SERIAL: who owns the group, in a form a later process can check.
+std::string new_group_name(CgroupMechanism mechanism, const Identity& identity) {
   static std::atomic<unsigned> serial{0};
+  if (mechanism == CgroupMechanism::kV1 && identity.is_root_run)
+    return kPrefix + std::to_string(identity.slot) + "-" + std::to_string(serial++);
   return kPrefix + std::to_string(pid_namespace()) + "-" + std::to_string(::getpid()) + "-" +
          std::to_string(start_time(::getpid())) + "-" + std::to_string(serial++);
 }
@@ -268,8 +270,16 @@ void sweep_directory(const std::string& parent) {
     long pid = 0;
     unsigned serial = 0;
     const std::string name = entry.path().filename().string();
-    if (std::sscanf(name.c_str(), "progtc-%llu-%ld-%llu-%u", &in_namespace, &pid, &started, &serial) != 4) continue;
-    if (in_namespace != pid_namespace() || start_time(pid) == started) continue;
+    unsigned slot = 0;
+    int end = 0;
+    if (std::sscanf(name.c_str(), "progtc-%llu-%ld-%llu-%u", &in_namespace, &pid, &started, &serial) == 4) {
+      if (in_namespace != pid_namespace() || start_time(pid) == started) continue;
+    } else if (std::sscanf(name.c_str(), "progtc-%u-%u%n", &slot, &serial, &end) == 2 &&
+               static_cast<std::size_t>(end) == name.size()) {
+      if (is_sandbox_id_leased(slot)) continue;
+    } else {
+      continue;
+    }
     kill_all_in(entry.path().string());
     remove_group(entry.path().string());
   }
@@ -318,11 +328,11 @@ Cgroup::~Cgroup() {
   for (const auto& [controller, directory] : v1_) remove_group(directory);
 }
 
-Result<Cgroup> Cgroup::create(const CgroupSite& site, const policy::Limits& limits) {
+Result<Cgroup> Cgroup::create(const CgroupSite& site, const policy::Limits& limits, const Identity& identity) {
   Cgroup group;
   group.mechanism_ = site.mechanism;
   group.controllers_ = site.controllers;
-  const std::string name = new_group_name();
+  const std::string name = new_group_name(site.mechanism, identity);
   const std::string memory = std::to_string(limits.memory_bytes);
   const std::string tasks = std::to_string(limits.processes + 1);  // init
   constexpr std::uint64_t kPeriodUs = 100'000;  // the kernel's default

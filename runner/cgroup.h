@@ -10,6 +10,7 @@
 
 #include "policy/model.h"
 #include "policy/result.h"
+#include "runner/identity.h"
 #include "runner/sys/unique_fd.h"
 
 namespace progtc::runner {
@@ -30,14 +31,16 @@ struct CgroupSite {
 // systemd over D-Bus. Moves this process into a leaf of its own group where v2 demands that. Sweeps what killed hosts left.
 CgroupSite find_cgroup_site(bool may_ask_systemd = true);
 
-// Removes groups whose owner (named in the group's own name by pid namespace, pid and start time) is gone, killing what is in them.
+// Removes groups whose owner is gone, killing what is in them. A v2 group names its owner by pid namespace, pid and start
+// time; the sandbox does not see the name, as its cgroup namespace begins there. A v1 group, which the code can see, is
+// named by the lease of the run's sandbox id, which lives as long as the host process holds it.
 void sweep_cgroups(const CgroupSite& site);
 
 class Cgroup {
  public:
   // Makes one group with the limits set: memory (swap off), tasks (plus one for init), processors' rate.
   // Errors: errno of the write that failed, naming the file. On error nothing is left behind.
-  static Result<Cgroup> create(const CgroupSite& site, const policy::Limits& limits);
+  static Result<Cgroup> create(const CgroupSite& site, const policy::Limits& limits, const Identity& identity);
   Cgroup() = default;
   Cgroup(Cgroup&&) noexcept = default;
   Cgroup& operator=(Cgroup&& other) noexcept;

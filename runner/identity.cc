@@ -70,6 +70,7 @@ Result<Identity> Identity::acquire() {
     if (::flock(file->get(), LOCK_EX | LOCK_NB) == -1) continue;
     identity.uid = first + slot;
     identity.gid = first + slot;
+    identity.slot = slot;
     identity.lease = std::move(*file);
     return identity;
   }
@@ -86,6 +87,11 @@ Result<void> write_id_maps(pid_t pid, const Identity& identity) {
   if (!identity.is_root_run) PROGTC_CHECK(write_proc(proc + "/setgroups", "deny"));
   PROGTC_CHECK(write_proc(proc + "/gid_map", line(identity.gid)));
   return write_proc(proc + "/uid_map", line(identity.uid));
+}
+
+bool is_sandbox_id_leased(unsigned slot) {
+  const auto file = sys::openat(AT_FDCWD, (std::string(kLeaseDirectory) + "/" + std::to_string(slot)).c_str(), O_RDWR);
+  return file && ::flock(file->get(), LOCK_EX | LOCK_NB) == -1;  // closing lets go of a lock that was free
 }
 
 Result<sys::UniqueFd> clone_mount_idmapped(int source_fd, uid_t owner, gid_t group, const Identity& identity) {

@@ -14,6 +14,7 @@ struct Identity {
   uid_t uid = 0;
   gid_t gid = 0;
   bool is_root_run = false;
+  unsigned slot = 0;  // which of the ids, where is_root_run
   sys::UniqueFd lease;
 
   // Errors: RunErrc::kNoIdentity.
@@ -27,6 +28,9 @@ Result<void> write_id_maps(pid_t pid, const Identity& identity);
 // systemd's table of ids (systemd.io/UIDS-GIDS) leaves 1879048192…2147352575 free; ours lie in there.
 inline constexpr uid_t kFirstSandboxId = 1'900'000'000;
 inline constexpr uid_t kSandboxIdCount = 4096;
+
+// Whether a process that lives, this one included, holds the id of `slot`. Root only.
+bool is_sandbox_id_leased(unsigned slot);
 
 // A detached clone of the mount at `source_fd` (O_PATH) in which files of `owner`:`group` belong to `identity`, and what the
 // sandbox makes belongs to `owner`:`group` on disk (mount_setattr(2), MOUNT_ATTR_IDMAP). Needs root.

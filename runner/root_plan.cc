@@ -213,10 +213,16 @@ class Planner {
                                                      (bind.is_directory ? "directory" : "file") + "; create it there first");
         continue;
       }
-      for (const char* fixed : {"/proc", "/dev/shm", "/tmp", policy::kWorkPath, policy::kOutPath, kGuestPath})
+      for (const char* fixed : {"/proc", "/dev", kGuestPath})
         if (!bind.is_device && bind.target != kGuestPath && lies_below(bind.target, fixed))
           return run_error(RunErrc::kBindTarget, "bind '" + bind.source + "' at '" + bind.target + "': " + fixed +
-                                                     " is private to each sandbox; choose another target");
+                                                     " is the sandbox's own; choose another target");
+      for (const char* fresh : {"/tmp", policy::kWorkPath, policy::kOutPath}) {
+        if (bind.target == fresh)
+          return run_error(RunErrc::kBindTarget, "bind '" + bind.source + "' at '" + bind.target +
+                                                     "': that directory is private to each sandbox; choose one below it or elsewhere");
+        if (lies_below(bind.target, fresh)) plan_.late_binds += bind.target + '\0';
+      }
       if (std::any_of(plan_.binds.begin(), plan_.binds.end(),
                       [&](const PlannedBind& other) { return &other != &bind && other.target == bind.target; }))
         return run_error(RunErrc::kBindTarget, "two binds share the target '" + bind.target + "'");

@@ -48,6 +48,7 @@ struct RootPlan {
   std::vector<PlannedEntry> entries;       // parents first
   std::vector<PlannedBind> binds;          // outer targets first
   std::vector<std::string> writable;       // absolute paths inside that code may write below
+  std::string late_binds;                  // NUL-terminated targets below the private file systems, outer ones first
   std::string executable;                  // sys.executable inside
   std::vector<std::string> site_packages;  // to append to sys.path
 

@@ -144,6 +144,7 @@ class Supervisor {
     spec.filesystem = policy_.filesystem;
     spec.network = policy_.network;
     spec.writable = plan->writable;
+    spec.late_binds = plan->late_binds;
     spec.wants_out = !request_.out_dir.empty();
     spec.address_space_is_memory = !cgroup_.bounds("memory") && !gave_up("cgroup");
     spec.limits_processors = !cgroup_.bounds("cpus");
@@ -179,7 +180,7 @@ class Supervisor {
     } else {
       CgroupSite site = find_cgroup_site();
       if (site.mechanism != CgroupMechanism::kNone) {
-        PROGTC_TRY(cgroup_, Cgroup::create(site, policy_.limits));
+        PROGTC_TRY(cgroup_, Cgroup::create(site, policy_.limits, identity_));
       } else {
         const auto& groups = policy_.syscalls.groups;
         if (std::find(groups.begin(), groups.end(), "processes") != groups.end())
@@ -322,7 +323,8 @@ class Supervisor {
       }
       if (to && !bytes.empty()) {
         if (auto written = co_await to->write(bytes); !written) {
-          // The reader has gone: the code meets a broken pipe, as it would without us.
+          // The reader has gone: the code meets a broken pipe, as it would without us. Anything else is a loss to be told.
+          if (written.error().code != boost::system::errc::broken_pipe) lost_output_ = written.error().context;
           pipe.close();
           co_return;
         }
@@ -442,12 +444,18 @@ class Supervisor {
     if (WIFEXITED(exited.wait_status)) {
       outcome_.kind = OutcomeKind::kExited;
       outcome_.exit_code = WEXITSTATUS(exited.wait_status);
+      if (!lost_output_.empty()) {
+        outcome_.kind = OutcomeKind::kCancelled;
+        outcome_.cause = "the code's output could not be passed on: " + lost_output_;
+        return;
+      }
       outcome_.cause = outcome_.exit_code == 0 ? "the code ended" : "the code ended with status " + std::to_string(outcome_.exit_code);
       return;
     }
     const int signal = WTERMSIG(exited.wait_status);
     outcome_.signal = signal;
-    if (signal == SIGKILL && std::chrono::microseconds(exited.cpu_us) >= policy_.limits.cpu) {
+    // SIGXCPU is what RLIMIT_CPU sends; the account beside it keeps code from claiming the limit by raising the signal itself.
+    if ((signal == SIGKILL || signal == SIGXCPU) && std::chrono::microseconds(exited.cpu_us) * 10 >= policy_.limits.cpu * 9) {
       outcome_.kind = OutcomeKind::kCpuLimit;
       outcome_.cause = cpu_cause();
       return;
@@ -488,6 +496,7 @@ class Supervisor {
   asio::steady_timer reaper_;
   std::uint64_t output_bytes_ = 0;
   std::uint64_t oom_kills_ = 0;
+  std::string lost_output_;
   bool is_ended_ = false;  // by us, with a cause
   bool is_over_ = false;   // the worker's end is known
 };

@@ -53,6 +53,7 @@ const char* step_name(unsigned step) noexcept {
     case PROGTC_STEP_NESTED_USER_MAP: return "mapping the sandbox's user";
     case PROGTC_STEP_FRESH_PROC: return "mounting the fresh /proc";
     case PROGTC_STEP_TMPFS: return "mounting a private tmpfs";
+    case PROGTC_STEP_LATE_BIND: return "attaching a bind below a private file system";
     case PROGTC_STEP_HOST_NAME: return "setting the host name";
     case PROGTC_STEP_LOOPBACK: return "bringing up the loopback interface";
     case PROGTC_STEP_FORK: return "forking the worker";

@@ -74,7 +74,7 @@ Result<sys::UniqueFd> idmap_bind(const PlannedBind& bind, const Identity& identi
 }
 
 void set_limit(progtc_spawn& request, std::size_t& count, unsigned resource, std::uint64_t value) {
-  request.rlimits[count++] = {resource, 1, value};
+  request.rlimits[count++] = {resource, 1, value, value};
 }
 
 // The second line behind the cgroup, and the first where there is none.
@@ -90,9 +90,10 @@ void fill_rlimits(progtc_spawn& request, const SandboxSpec& spec) {
   set_limit(request, count, RLIMIT_FSIZE, spec.limits.file_size_bytes);
   // Counted for the user in this user namespace: init is one of them (user_namespaces(7), since Linux 5.14).
   set_limit(request, count, RLIMIT_NPROC, spec.limits.processes + 1);
-  // Whole seconds, rounded up, soft and hard alike: the kernel kills at the hard limit whatever the code catches. Exact for
-  // one process; the cgroup's account and the host's timer serve the sum over several.
-  set_limit(request, count, RLIMIT_CPU, static_cast<std::uint64_t>((spec.limits.cpu.count() + 999) / 1000));
+  // Whole seconds, rounded up. SIGXCPU names the cause; code that catches it is killed a second later. For one process; the
+  // cgroup's account and the host's timer serve the sum over several, and are exact.
+  const auto cpu_seconds = static_cast<std::uint64_t>((spec.limits.cpu.count() + 999) / 1000);
+  request.rlimits[count++] = {RLIMIT_CPU, 1, cpu_seconds, cpu_seconds + 1};
   if (spec.address_space_is_memory) set_limit(request, count, RLIMIT_AS, spec.limits.memory_bytes);
 }
 
@@ -158,6 +159,8 @@ Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends
   std::string paths;
   for (const std::string& path : spec.writable) paths += path + '\0';
   request.paths_bytes = static_cast<std::uint32_t>(paths.size());
+  paths += spec.late_binds;
+  request.late_bytes = static_cast<std::uint32_t>(spec.late_binds.size());
 
   std::vector<int> fds = {ends.status[1].get(), ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(), ends.err[1].get()};
   sys::UniqueFd cgroup_dir;
@@ -316,6 +319,8 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
     if (::setsockopt(control[0].get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1) return from_errno(errno, "SO_PASSCRED");
     cold_plan.flags = spawn_flags(*cold);
     fill_tmpfs(cold_plan.tmpfs, cold->filesystem);
+    cold_plan.late_paths = cold->late_binds.data();
+    cold_plan.late_bytes = static_cast<std::uint32_t>(cold->late_binds.size());
     cold_plan.status_fd = self->init_status_.get();
     child_plan.cold = &cold_plan;
   }

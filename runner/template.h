@@ -42,6 +42,7 @@ struct SandboxSpec {
   policy::Filesystem filesystem;
   policy::NetworkMode network = policy::NetworkMode::kNone;
   std::vector<std::string> writable;  // Landlock
+  std::string late_binds;             // RootPlan::late_binds
   bool wants_out = false;
   bool address_space_is_memory = false;  // no cgroup: RLIMIT_AS carries limits.memory
   bool limits_processors = false;        // no cpu controller: the worker may run on so many processors only

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,13 +35,31 @@ Result<void> copy_bytes(int from, int to, std::uint64_t limit) {
   }
 }
 
-Result<void> give_to(int fd, const Identity& identity) {
-  if (identity.is_root_run && ::fchown(fd, identity.uid, identity.gid) == -1) return from_errno(errno, "chown");
-  return {};
-}
+// While it lives, this thread makes files as the sandbox's user: the private file systems know no other (a file of root's
+// would be EOVERFLOW there), and what is made belongs to the code from the start (setfsuid(2); per thread).
+class FileIdentity {
+ public:
+  explicit FileIdentity(const Identity& identity) : is_other_(identity.is_root_run) {
+    if (!is_other_) return;
+    group_ = static_cast<gid_t>(::setfsgid(identity.gid));
+    user_ = static_cast<uid_t>(::setfsuid(identity.uid));
+  }
+  FileIdentity(const FileIdentity&) = delete;
+  FileIdentity& operator=(const FileIdentity&) = delete;
+  ~FileIdentity() {
+    if (!is_other_) return;
+    ::setfsuid(user_);
+    ::setfsgid(group_);
+  }
+
+ private:
+  bool is_other_;
+  uid_t user_ = 0;
+  gid_t group_ = 0;
+};
 
 // Opens the directory that is to hold `target`, making what is missing. The tree is ours alone at this time.
-Result<sys::UniqueFd> open_parent(int root, const std::string& target, const Identity& identity) {
+Result<sys::UniqueFd> open_parent(int root, const std::string& target) {
   PROGTC_TRY(sys::UniqueFd at, sys::openat(root, ".", O_RDONLY | O_DIRECTORY));
   std::size_t from = 0;
   for (std::size_t slash = target.find('/'); slash != std::string::npos; slash = target.find('/', from)) {
@@ -48,13 +67,11 @@ Result<sys::UniqueFd> open_parent(int root, const std::string& target, const Ide
     from = slash + 1;
     if (part.empty() || part == ".") continue;
     if (part == "..") return from_errno(EINVAL, "'" + target + "' leads out of the working directory");
-    const bool is_new = ::mkdirat(at.get(), part.c_str(), 0755) == 0;
-    if (!is_new && errno != EEXIST) {
+    if (::mkdirat(at.get(), part.c_str(), 0755) == -1 && errno != EEXIST) {
       const int err = errno;
       return from_errno(err, "mkdir '" + part + "'");
     }
     PROGTC_TRY(at, sys::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (is_new) PROGTC_CHECK(give_to(at.get(), identity));
   }
   return at;
 }
@@ -64,14 +81,15 @@ Result<void> copy_file_in(int work_dir, const std::string& source, const std::st
   struct stat info {};
   if (::fstat(from.get(), &info) == -1) return from_errno(errno, "stat '" + source + "'");
   if (!S_ISREG(info.st_mode)) return from_errno(EINVAL, "copy '" + source + "': not a regular file");
-  PROGTC_TRY(const auto parent, open_parent(work_dir, target, identity));
+  const FileIdentity as_the_code(identity);
+  PROGTC_TRY(const auto parent, open_parent(work_dir, target));
   const std::string name = target.substr(target.rfind('/') + 1);
   if (name.empty() || name == "." || name == "..") return from_errno(EINVAL, "'" + target + "' names no file");
   PROGTC_TRY(const auto to, sys::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
                                         (info.st_mode & 0111) ? 0755 : 0644));
   if (auto copied = copy_bytes(from.get(), to.get(), ~0ULL); !copied)
     return with_context("copy '" + source + "' into the sandbox", copied.error());
-  return give_to(to.get(), identity);
+  return {};
 }
 
 // A walk over what the code left behind.
@@ -115,21 +133,26 @@ class Collector {
       skip(path, "unreadable");  // the code took its own permission away; root does not meet this
       return {};
     }
-    PROGTC_CHECK(sys::make_directories(to, 0755));
-    const std::string target = to + "/" + name;
-    // Written beside and renamed: a link of that name on the host is replaced, not followed.
-    const std::string beside = target + ".progtc-part";
-    ::unlink(beside.c_str());
-    PROGTC_TRY(const auto file, sys::openat(AT_FDCWD, beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
-    auto copied = copy_bytes(source->get(), file.get(), size);
-    if (copied && ::rename(beside.c_str(), target.c_str()) == -1) copied = from_errno(errno, "rename to '" + target + "'");
-    if (!copied) {
-      ::unlink(beside.c_str());
-      return with_context("collect '" + path + "'", copied.error());
+    if (auto copied = copy_out(source->get(), to, name, size); !copied) {
+      skip(path, copied.error().context);  // the others are still collected
+      return {};
     }
     total_ += size;
     found_.files.push_back({path, size});
     return {};
+  }
+
+  // Written beside and renamed: a link of that name on the host is replaced, not followed.
+  static Result<void> copy_out(int source, const std::string& to, const std::string& name, std::uint64_t size) {
+    PROGTC_CHECK(sys::make_directories(to, 0755));
+    const std::string target = to + "/" + name;
+    const std::string beside = to + "/.progtc-part-" + std::to_string(::getpid());
+    ::unlink(beside.c_str());
+    PROGTC_TRY(const auto file, sys::openat(AT_FDCWD, beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+    auto copied = copy_bytes(source, file.get(), size);
+    if (copied && ::rename(beside.c_str(), target.c_str()) == -1) copied = from_errno(errno, "rename");
+    if (!copied) ::unlink(beside.c_str());
+    return copied;
   }
 
   Result<void> take_directory(int from, const std::string& to, const std::string& path, const std::string& name, unsigned depth) {

@@ -210,7 +210,7 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
   }
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH);
   leave_old_root(plan);
-  progtc_make_fresh_parts(cold.flags, cold.tmpfs, has_proc ? std::uint32_t{PROGTC_CONTROL_PROC} : 0U, cold.status_fd);
+  progtc_make_fresh_parts(cold.flags, cold.tmpfs, cold.late_paths, cold.late_bytes, has_proc ? std::uint32_t{PROGTC_CONTROL_PROC} : 0U, cold.status_fd);
   ::close(plan.report_fd);
   progtc_run_init(static_cast<pid_t>(worker), cold.status_fd, signal_fd);
   ::_exit(125);

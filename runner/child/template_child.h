@@ -41,6 +41,8 @@ struct RootBind {
 struct ColdPlan {
   std::uint32_t flags;  // enum progtc_spawn_flag: LOOPBACK, OUT
   progtc_tmpfs tmpfs[PROGTC_TMPFS_COUNT];
+  const char* late_paths;  // as in progtc_spawn
+  std::uint32_t late_bytes;
   int status_fd;
 };
 

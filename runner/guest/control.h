@@ -55,6 +55,7 @@ enum progtc_step {
   PROGTC_STEP_NESTED_USER_MAP,
   PROGTC_STEP_FRESH_PROC,
   PROGTC_STEP_TMPFS,
+  PROGTC_STEP_LATE_BIND,
   PROGTC_STEP_HOST_NAME,
   PROGTC_STEP_LOOPBACK,
   PROGTC_STEP_FORK,
@@ -95,15 +96,16 @@ struct progtc_tmpfs {
 };
 
 enum { PROGTC_RLIMIT_COUNT = 16 };
-/* One resource limit, soft and hard alike. */
 struct progtc_rlimit {
   uint32_t resource; /* RLIMIT_… */
   uint32_t is_set;
-  uint64_t value;
+  uint64_t soft;
+  uint64_t hard;
 };
 
-/* PROGTC_SPAWN. Behind it follow filter_count struct sock_filter and paths_bytes of NUL-terminated absolute paths the
- * worker may write below (Landlock).
+/* PROGTC_SPAWN. Behind it follow filter_count struct sock_filter, paths_bytes of NUL-terminated absolute paths the worker may
+ * write below (Landlock), and late_bytes of such paths of binds that lie below a private file system and have to be carried
+ * over onto it.
  * Descriptors, in this order: status, channel, stdin, stdout, stderr, [v2: cgroup directory], then procs_count files
  * cgroup.procs (v1), into which init writes "0" to move itself. */
 struct progtc_spawn {
@@ -113,6 +115,8 @@ struct progtc_spawn {
   uint32_t paths_bytes;
   uint32_t procs_count;
   uint32_t processors; /* 0: as many as the host has; else the worker may run on so many only */
+  uint32_t late_bytes;
+  uint32_t padding;
   struct progtc_tmpfs tmpfs[PROGTC_TMPFS_COUNT];
   struct progtc_rlimit rlimits[PROGTC_RLIMIT_COUNT];
 };

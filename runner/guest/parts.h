@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,10 +141,48 @@ static inline int progtc_mount_narrow_proc(void) {
   return progtc_mount_fresh("proc", options, "/proc", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NULL);
 }
 
+/* mkdir -p for an absolute path on a fresh file system; the last part is a file where `is_file`. */
+static inline int progtc_make_path(const char* path, int is_file) {
+  char part[4096];
+  const size_t length = strlen(path);
+  if (length >= sizeof part) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  for (size_t i = 1; i <= length; ++i) {
+    if (path[i] != '/' && path[i] != '\0') continue;
+    memcpy(part, path, i);
+    part[i] = '\0';
+    if (i == length && is_file) {
+      const int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+      if (fd == -1) return -1;
+      close(fd);
+    } else if (mkdir(part, 0755) == -1 && errno != EEXIST) {
+      return -1;
+    }
+  }
+  return 0;
+}
+
+enum { PROGTC_MAX_LATE_BINDS = 64 };
+
 /* The private file systems, host name and loopback interface of one run. Ends in a FAILED report where one cannot be had;
  * tells the host, with the descriptors of the working and the output directory, where all can. */
-static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_tmpfs* tmpfs, uint32_t controls, int status) {
+static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_tmpfs* tmpfs, const char* late,
+                                           uint32_t late_bytes, uint32_t controls, int status) {
   int kept[2] = {-1, -1};
+  /* Binds the private file systems are about to cover are held on to, and attached again on top of them. */
+  int trees[PROGTC_MAX_LATE_BINDS];
+  uint32_t count = 0;
+  for (const char* path = late; path < late + late_bytes; path += strlen(path) + 1) {
+    if (count == PROGTC_MAX_LATE_BINDS) {
+      errno = E2BIG;
+      progtc_fail(status, PROGTC_STEP_LATE_BIND, count);
+    }
+    trees[count] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (trees[count] == -1) progtc_fail(status, PROGTC_STEP_LATE_BIND, count);
+    ++count;
+  }
   if (progtc_mount_tmpfs(&tmpfs[PROGTC_TMP], "/tmp", "1777", NULL) == -1)
     progtc_fail(status, PROGTC_STEP_TMPFS, PROGTC_TMP);
   if (progtc_mount_tmpfs(&tmpfs[PROGTC_SHM], "/dev/shm", "1777", NULL) == -1)
@@ -152,6 +191,14 @@ static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_t
     progtc_fail(status, PROGTC_STEP_TMPFS, PROGTC_WORK);
   if ((flags & PROGTC_SPAWN_OUT) && progtc_mount_tmpfs(&tmpfs[PROGTC_OUT], "/out", "0755", &kept[1]) == -1)
     progtc_fail(status, PROGTC_STEP_TMPFS, PROGTC_OUT);
+  count = 0;
+  for (const char* path = late; path < late + late_bytes; path += strlen(path) + 1, ++count) {
+    struct stat info;
+    if (fstat(trees[count], &info) == -1 || progtc_make_path(path, !S_ISDIR(info.st_mode)) == -1 ||
+        move_mount(trees[count], "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == -1)
+      progtc_fail(status, PROGTC_STEP_LATE_BIND, count);
+    close(trees[count]);
+  }
   if (sethostname("sandbox", 7) == -1) progtc_fail(status, PROGTC_STEP_HOST_NAME, 0);
   if ((flags & PROGTC_SPAWN_LOOPBACK) && progtc_bring_loopback_up() == -1) progtc_fail(status, PROGTC_STEP_LOOPBACK, 0);
   struct progtc_report prepared;

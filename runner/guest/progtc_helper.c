@@ -84,7 +84,7 @@ static ssize_t receive_spawn(struct request* request) {
   const int has_v2 = (size_t)size >= fixed && (head->flags & PROGTC_SPAWN_CGROUP_V2) ? 1 : 0;
   if ((size_t)size < fixed || head->message != PROGTC_SPAWN || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
       head->filter_count == 0 || head->filter_count > BPF_MAXINSNS ||
-      (size_t)size != fixed + head->filter_count * sizeof(struct sock_filter) + head->paths_bytes ||
+      (size_t)size != fixed + head->filter_count * sizeof(struct sock_filter) + head->paths_bytes + head->late_bytes ||
       request->fd_count != FD_FIRST_CGROUP + has_v2 + (int)head->procs_count) {
     close_all(request);
     errno = EPROTO;
@@ -99,13 +99,13 @@ static int set_rlimits(const struct progtc_spawn* head, uint32_t* item) {
   for (uint32_t i = 0; i < PROGTC_RLIMIT_COUNT; ++i) {
     if (!head->rlimits[i].is_set) continue;
     *item = i;
-    const struct rlimit limit = {.rlim_cur = head->rlimits[i].value, .rlim_max = head->rlimits[i].value};
+    const struct rlimit limit = {.rlim_cur = head->rlimits[i].soft, .rlim_max = head->rlimits[i].hard};
     struct rlimit now;
     if (setrlimit((__rlimit_resource_t)head->rlimits[i].resource, &limit) == -1) {
       /* Only lowering is possible without privilege; a lower hard limit of the host is stricter and stays. */
       if (errno != EPERM || getrlimit((__rlimit_resource_t)head->rlimits[i].resource, &now) == -1) return -1;
       if (now.rlim_max > limit.rlim_max) return -1;
-      now.rlim_cur = now.rlim_max;
+      now.rlim_cur = now.rlim_max < limit.rlim_cur ? now.rlim_max : limit.rlim_cur;
       if (setrlimit((__rlimit_resource_t)head->rlimits[i].resource, &now) == -1) return -1;
     }
     if (getrlimit((__rlimit_resource_t)head->rlimits[i].resource, &now) == -1) return -1;
@@ -269,7 +269,8 @@ static void become_sandbox(struct request* request) {
     if (progtc_mount_narrow_proc() == -1) progtc_fail(status, PROGTC_STEP_FRESH_PROC, 0);
     controls = PROGTC_CONTROL_PROC;
   }
-  progtc_make_fresh_parts(head->flags, head->tmpfs, controls, status);
+  const char* paths = (const char*)(request->u.bytes + sizeof *head + head->filter_count * sizeof(struct sock_filter));
+  progtc_make_fresh_parts(head->flags, head->tmpfs, paths + head->paths_bytes, head->late_bytes, controls, status);
 
   sigset_t before;
   const int signal_fd = progtc_watch_children(&before);

