@@ -10,9 +10,9 @@ namespace progtc::cli {
 class Console {
  public:
   Console(std::string program, bool is_quiet, bool is_verbose);
-  void error(const std::string& text) const;               // always
-  void note(const std::string& text) const;                // unless quiet
-  void detail(const std::string& text) const;              // only when verbose
+  void error(const std::string& text) const;   // always
+  void note(const std::string& text) const;    // unless quiet
+  void detail(const std::string& text) const;  // only when verbose
   // A denial or a limit as a short paragraph: what, by which rule, which line would allow it. Unless quiet.
   void paragraph(const std::string& headline, const std::string& rule, const std::string& fix) const;
   [[nodiscard]] bool is_verbose() const noexcept { return is_verbose_; }

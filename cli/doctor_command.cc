@@ -36,7 +36,8 @@ runner::Probe probe_run() {
   work.job.argv = {"-c"};
   work.name = "-c";
   const Console console("progtc", true, false);
-  const auto outcome = run_work(console, options, *policy, std::move(work), {.learn = {}, .on_plan = {}, .is_silent = true});
+  const auto outcome =
+      run_work(console, options, *policy, std::move(work), {.learn = {}, .on_plan = {}, .is_silent = true});
   if (!outcome) {
     probe.detail = outcome.error().context;
     return probe;
@@ -51,9 +52,10 @@ runner::Probe probe_run() {
     return found == outcome->enforced_by.end() ? std::string("nothing") : found->second;
   };
   char times[96];
-  (void)std::snprintf(times, sizeof times, "%.1f ms, of it set-up %.1f ms",
-                      static_cast<double>((outcome->timing.setup + outcome->timing.run + outcome->timing.teardown).count()) / 1e3,
-                      static_cast<double>(outcome->timing.setup.count()) / 1e3);
+  (void)std::snprintf(
+      times, sizeof times, "%.1f ms, of it set-up %.1f ms",
+      static_cast<double>((outcome->timing.setup + outcome->timing.run + outcome->timing.teardown).count()) / 1e3,
+      static_cast<double>(outcome->timing.setup.count()) / 1e3);
   probe.detail = "complete; memory by " + bound("memory") + ", processes by " + bound("processes") + "; " + times;
   return probe;
 }

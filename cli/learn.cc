@@ -33,8 +33,8 @@ namespace {
 namespace fs = std::filesystem;
 using Arguments = std::array<std::uint64_t, 6>;
 
-constexpr std::size_t kSeveral = 3;        // so many calls of one group, and the group is meant
-constexpr std::size_t kMaxPaths = 256;     // memory stays bounded whatever the code asks for
+constexpr std::size_t kSeveral = 3;     // so many calls of one group, and the group is meant
+constexpr std::size_t kMaxPaths = 256;  // memory stays bounded whatever the code asks for
 constexpr std::size_t kMaxRefused = 64;
 constexpr std::uint64_t kInt = 0xFFFFFFFFULL;
 
@@ -46,10 +46,10 @@ Arguments arguments_of(const seccomp_data& call) {
 
 bool fits(const policy::GroupCall& call, const Arguments& arguments) {
   return call.fits.empty() || std::any_of(call.fits.begin(), call.fits.end(), [&](const policy::ArgumentFit& fit) {
-    return std::all_of(fit.all().begin(), fit.all().end(), [&](const policy::ArgumentCheck& check) {
-      return (arguments[check.argument] & check.mask) == check.value;
-    });
-  });
+           return std::all_of(fit.all().begin(), fit.all().end(), [&](const policy::ArgumentCheck& check) {
+             return (arguments[check.argument] & check.mask) == check.value;
+           });
+         });
 }
 
 const policy::SyscallGroup* group_for(std::string_view name, const Arguments& arguments) {
@@ -103,7 +103,8 @@ bool is_shown_here(const runner::RootPlan& plan, const std::string& path, const 
   return is_shown(plan, path) || is_shown(plan, real);
 }
 
-// ---- Reading the caller: what a pointer of a stopped call points to. The learner decides nothing by it. ---------------
+// ---- Reading the caller: what a pointer of a stopped call points to. The learner decides nothing by it.
+// ---------------
 
 std::string read_memory(pid_t pid, std::uint64_t address, std::size_t size) {
   std::string bytes(size, '\0');
@@ -135,19 +136,22 @@ std::string outside_address(const std::string& bytes) {
   if (family == AF_INET && bytes.size() >= sizeof(sockaddr_in)) {
     sockaddr_in address{};
     std::memcpy(&address, bytes.data(), sizeof address);
-    if ((ntohl(address.sin_addr.s_addr) >> 24) == 127 || !::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text)) return "";
+    if ((ntohl(address.sin_addr.s_addr) >> 24) == 127 || !::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text))
+      return "";
     return std::string(text) + " port " + std::to_string(ntohs(address.sin_port));
   }
   if (family == AF_INET6 && bytes.size() >= sizeof(sockaddr_in6)) {
     sockaddr_in6 address{};
     std::memcpy(&address, bytes.data(), sizeof address);
-    if (IN6_IS_ADDR_LOOPBACK(&address.sin6_addr) || !::inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text)) return "";
+    if (IN6_IS_ADDR_LOOPBACK(&address.sin6_addr) || !::inet_ntop(AF_INET6, &address.sin6_addr, text, sizeof text))
+      return "";
     return std::string(text) + " port " + std::to_string(ntohs(address.sin6_port));
   }
   return "";
 }
 
-// ---- The run ---------------------------------------------------------------------------------------------------------
+// ---- The run
+// ---------------------------------------------------------------------------------------------------------
 
 // Stopped although the base may allow them: their pointers tell what the code wants.
 constexpr const char* kWatched[] = {"open", "openat", "execve", "execveat", "connect", "socket"};
@@ -182,7 +186,8 @@ class Watcher {
     if (files_ && (name == "execve" || name == "execveat"))
       files_->executed(read_path(pid, arguments[name == "execve" ? 0 : 1]));
     if (name == "connect") {
-      const std::string address = outside_address(read_memory(pid, arguments[1], std::min<std::uint64_t>(arguments[2], 128)));
+      const std::string address =
+          outside_address(read_memory(pid, arguments[1], std::min<std::uint64_t>(arguments[2], 128)));
       if (!address.empty() && unreached_.size() < kMaxPaths) unreached_.insert(address);
     }
     return calls_.add(request.data);
@@ -200,7 +205,8 @@ class Watcher {
 
 bool is_agreed(const Console& console, const ProgtcOptions& options) {
   console.error(
-      "learning lets this code make nearly every system call, without Landlock: run only what you would run anyway. Its "
+      "learning lets this code make nearly every system call, without Landlock: run only what you would run anyway. "
+      "Its "
       "namespaces, its view of the files and its limits stay");
   if (options.is_confirmed) return true;
   const bool has_script_on_stdin = !options.run.rest.empty() && options.run.rest.back() == "-";
@@ -214,14 +220,16 @@ bool is_agreed(const Console& console, const ProgtcOptions& options) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-// ---- The file ----------------------------------------------------------------------------------------------------------
+// ---- The file
+// ----------------------------------------------------------------------------------------------------------
 
 using Writer = rapidjson::PrettyWriter<rapidjson::StringBuffer>;
 
 // One section, opened when the first key of it comes.
 class Section {
  public:
-  Section(Writer& writer, const char* name, const std::string& reason) : writer_(writer), name_(name), reason_(reason) {}
+  Section(Writer& writer, const char* name, const std::string& reason)
+      : writer_(writer), name_(name), reason_(reason) {}
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;
   ~Section() {
@@ -374,7 +382,8 @@ bool CallLesson::refuse(const seccomp_data& call) {
       ++known.count;
       return false;
     }
-  if (refused_.size() < kMaxRefused) refused_.push_back({std::move(text.call), std::move(text.rule), std::move(text.fix), 1});
+  if (refused_.size() < kMaxRefused)
+    refused_.push_back({std::move(text.call), std::move(text.rule), std::move(text.fix), 1});
   return false;
 }
 
@@ -417,8 +426,9 @@ bool CallLesson::learn(const seccomp_data& call, const std::string& name) {
 policy::Syscalls CallLesson::needed() const {
   policy::Syscalls needed;
   for (const auto& [group, calls] : by_group_) {
-    const bool is_purpose = group == "exec" || (group == "processes" && (calls.contains("clone") || calls.contains("fork") ||
-                                                                         calls.contains("vfork")));
+    const bool is_purpose =
+        group == "exec" ||
+        (group == "processes" && (calls.contains("clone") || calls.contains("fork") || calls.contains("vfork")));
     const bool is_checked = std::any_of(calls.begin(), calls.end(), is_checked_by_a_group);
     if (is_purpose || is_checked || calls.size() >= kSeveral) {
       needed.groups.push_back(group);
@@ -490,7 +500,8 @@ std::string to_policy_text(const Lesson& lesson) {
     for (const std::string& path : lesson.unseen) text += comment("  \"+" + path + "\"");
   }
   if (!lesson.unreached.empty() && lesson.network != policy::NetworkMode::kHost) {
-    text += comment("Addresses outside the sandbox's own network; only network \"host\" (--host-network) reaches them:");
+    text +=
+        comment("Addresses outside the sandbox's own network; only network \"host\" (--host-network) reaches them:");
     for (const std::string& address : lesson.unreached) text += comment("  " + address);
   }
   if (!lesson.refused.empty()) {
@@ -513,6 +524,10 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   auto asked = apply_options(std::move(*base), options.run);
   if (!asked) return fail(asked.error());
   lesson.asked = std::move(*asked);
+  if (options.run.explain) {
+    (void)std::puts(policy::to_json(lesson.asked).c_str());
+    return 0;
+  }
   auto work = find_work(options.run);
   if (!work) return fail(work.error());
   const std::string name = work->name;
@@ -541,7 +556,8 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   lesson.ending = std::string(runner::to_string(outcome->kind)) + ": " + outcome->cause;
   lesson.syscalls = calls->needed();
   lesson.network = std::max(lesson.asked.network, calls->network());
-  if (options.has_host_network && lesson.network != policy::NetworkMode::kNone) lesson.network = policy::NetworkMode::kHost;
+  if (options.has_host_network && lesson.network != policy::NetworkMode::kNone)
+    lesson.network = policy::NetworkMode::kHost;
   if (watcher.files()) {
     lesson.needs_programs = watcher.files()->needs_programs();
     lesson.opened_files = watcher.files()->opened_files();
@@ -562,7 +578,8 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   const bool is_complete = runner::process_exit_code(*outcome) == 0;
   if (!is_complete) console.note("the run did not end well, so what it would have needed later is not in the policy");
   for (const std::string& path : lesson.unseen)
-    console.note("'" + to_terminal(path) + "' is on this machine and was not shown; --ro " + to_terminal(path) + " shows it");
+    console.note("'" + to_terminal(path) + "' is on this machine and was not shown; --ro " + to_terminal(path) +
+                 " shows it");
   return is_complete ? 0 : 1;
 }
 

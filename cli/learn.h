@@ -1,6 +1,6 @@
 #pragma once
-// progtc policy learn: lets code run once with (nearly) nothing denied, watches what it asks for, and writes that down as a
-// policy.
+// progtc policy learn: lets code run once with (nearly) nothing denied, watches what it asks for, and writes that down
+// as a policy.
 #include <linux/seccomp.h>
 
 #include <cstdint>
@@ -29,13 +29,13 @@ class CallLesson {
   // Errors: those of compiling the base's filter.
   static Result<CallLesson> create(const policy::Policy& base);
 
-  // Takes note of a call that the learner's filter stopped, and says whether it may happen. Refused stay: ways out of the
-  // sandbox or deep into the kernel, what the base denies by name, and calls that a group allows only with other arguments
-  // (namespaces, setuid bits, foreign socket families).
+  // Takes note of a call that the learner's filter stopped, and says whether it may happen. Refused stay: ways out of
+  // the sandbox or deep into the kernel, what the base denies by name, and calls that a group allows only with other
+  // arguments (namespaces, setuid bits, foreign socket families).
   bool add(const seccomp_data& call);
 
-  // Group names where a group's purpose was used (fork: "processes", execve: "exec"), where several of its calls were, or
-  // where it checks arguments that a single name could not; single calls else.
+  // Group names where a group's purpose was used (fork: "processes", execve: "exec"), where several of its calls were,
+  // or where it checks arguments that a single name could not; single calls else.
   [[nodiscard]] policy::Syscalls needed() const;
   [[nodiscard]] policy::NetworkMode network() const noexcept { return network_; }
   [[nodiscard]] const std::vector<runner::Denial>& refused() const noexcept { return refused_; }

@@ -32,12 +32,14 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
 }
 
 // Calls `visit` with each command and its words: "progtc policy learn".
-void walk(const CLI::App& app, const std::string& words, const std::function<void(const CLI::App&, const std::string&)>& visit) {
+void walk(const CLI::App& app, const std::string& words,
+          const std::function<void(const CLI::App&, const std::string&)>& visit) {
   visit(app, words);
   for (const CLI::App* command : commands_of(app)) walk(*command, words + " " + command->get_name(), visit);
 }
 
-// ---- roff ------------------------------------------------------------------------------------------------------------
+// ---- roff
+// ------------------------------------------------------------------------------------------------------------
 
 std::string to_roff(const std::string& text) {
   std::string roff;
@@ -61,7 +63,8 @@ std::string to_roff(const std::string& text) {
 }
 
 std::string upper(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return text;
 }
 
@@ -72,7 +75,8 @@ std::string option_entries(const Options& options) {
     if (option->get_positional()) {
       head = "\\fI" + to_roff(option->get_name(true)) + "\\fR";
     } else {
-      for (const std::string& name : names_of(*option)) head += (head.empty() ? "" : ", ") + ("\\fB" + to_roff(name) + "\\fR");
+      for (const std::string& name : names_of(*option))
+        head += (head.empty() ? "" : ", ") + ("\\fB" + to_roff(name) + "\\fR");
       if (takes_value(*option)) head += " \\fI" + to_roff(option->get_type_name()) + "\\fR";
     }
     roff += ".TP\n" + head + "\n" + to_roff(option->get_description()) + ".\n";
@@ -85,7 +89,8 @@ std::string grouped_options(const CLI::App& app) {
   std::vector<std::string> groups;
   const Options all = options_of(app, false);
   for (const CLI::Option* option : all)
-    if (std::find(groups.begin(), groups.end(), option->get_group()) == groups.end()) groups.push_back(option->get_group());
+    if (std::find(groups.begin(), groups.end(), option->get_group()) == groups.end())
+      groups.push_back(option->get_group());
   std::stable_partition(groups.begin(), groups.end(), [](const std::string& group) { return group != "Options"; });
   std::string roff;
   for (const std::string& group : groups) {
@@ -111,13 +116,15 @@ std::string synopsis_of(const CLI::App& app, const std::string& words) {
   // A command that runs code takes what progtc-run takes, which is no positional of the parser's.
   if (app.get_option_no_throw("-m")) roff += " [\\-\\-] \\fISCRIPT\\fR [\\fIARGS\\fR…]";
   for (const CLI::Option* option : options_of(app, true)) {
-    const std::string name = "\\fI" + to_roff(option->get_name(true)) + "\\fR" + (option->get_expected_max() > 1 ? "…" : "");
+    const std::string name =
+        "\\fI" + to_roff(option->get_name(true)) + "\\fR" + (option->get_expected_max() > 1 ? "…" : "");
     roff += " " + (option->get_required() ? name : "[" + name + "]");
   }
   return roff;
 }
 
-// ---- completion ------------------------------------------------------------------------------------------------------
+// ---- completion
+// ------------------------------------------------------------------------------------------------------
 
 constexpr const char* kPolicyNames = "strict standard permissive ci";
 constexpr const char* kControlNames = "cgroup cpus landlock";
@@ -163,7 +170,8 @@ std::string bash_command(const CLI::App& app, const std::string& words) {
       pattern += (pattern.empty() ? "" : "|") + name;
       names += (names.empty() ? "" : " ") + name;
     }
-    if (takes_value(*option)) script += "        " + pattern + ") " + bash_values(values_of(option->get_type_name())) + "; return ;;\n";
+    if (takes_value(*option))
+      script += "        " + pattern + ") " + bash_values(values_of(option->get_type_name())) + "; return ;;\n";
   }
   script += "      esac\n";
   script += "      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '" + names + "' -- \"$cur\")); return; fi\n";
@@ -343,16 +351,19 @@ ManualText progtc_run_manual() {
   return {
       "[OPTIONS] SCRIPT [ARGS…]\n[OPTIONS] -c CODE [ARGS…]\n[OPTIONS] -m MODULE [ARGS…]\n[OPTIONS] - [ARGS…]",
       "Runs Python that nobody has reviewed, in namespaces, a cgroup, a root view and a system call filter of its own, "
-      "under a policy. stdout is the code's alone; what the program itself has to say goes to stderr: which call was denied, "
+      "under a policy. stdout is the code's alone; what the program itself has to say goes to stderr: which call was "
+      "denied, "
       "by which rule, and which line would allow it.\n\n"
-      "Everything after SCRIPT, CODE or MODULE belongs to the code, however it looks. Sizes are 64KiB, 256M or 1.5GiB, times "
+      "Everything after SCRIPT, CODE or MODULE belongs to the code, however it looks. Sizes are 64KiB, 256M or 1.5GiB, "
+      "times "
       "500ms, 30s or 2m.",
       "progtc(1)"};
 }
 
 ManualText progtc_manual() {
   return {"",
-          "Shows, checks, explains and learns the policies of progtc-run(1), lists, checks and calls the tools of a directory, "
+          "Shows, checks, explains and learns the policies of progtc-run(1), lists, checks and calls the tools of a "
+          "directory, "
           "and finds out what this machine lets a sandbox have.",
           "progtc-run(1)"};
 }

@@ -64,7 +64,8 @@ std::string describe_fit(const policy::ArgumentFit& fit) {
 std::string groups_of(std::string_view name) {
   std::string text;
   for (const policy::SyscallGroup& group : policy::syscall_groups())
-    if (std::any_of(group.calls.begin(), group.calls.end(), [&](const policy::GroupCall& call) { return call.name == name; }))
+    if (std::any_of(group.calls.begin(), group.calls.end(),
+                    [&](const policy::GroupCall& call) { return call.name == name; }))
       text += (text.empty() ? "" : ", ") + std::string(group.name);
   return text.empty() ? "none" : text;
 }
@@ -88,7 +89,8 @@ std::string allowed_by(const policy::Policy& policy, std::string_view name) {
 }
 
 std::string line(const char* key, const std::string& text) {
-  return std::string("  ") + key + std::string(8 - std::min<std::size_t>(7, std::char_traits<char>::length(key)), ' ') + text + "\n";
+  return std::string("  ") + key + std::string(8 - std::min<std::size_t>(7, std::char_traits<char>::length(key)), ' ') +
+         text + "\n";
 }
 
 std::string explain_group(const policy::Policy& policy, const policy::SyscallGroup& group) {
@@ -105,7 +107,8 @@ std::string explain_group(const policy::Policy& policy, const policy::SyscallGro
     if (calls.find(one) == std::string::npos) calls += (calls.empty() ? "" : ", ") + one;
   }
   text += line("calls", calls);
-  if (is_implied && !is_listed) text += line("rule", "network: " + std::string(policy::format_network_mode(policy.network)));
+  if (is_implied && !is_listed)
+    text += line("rule", "network: " + std::string(policy::format_network_mode(policy.network)));
   if (!is_listed && !is_implied) {
     if (group.name.starts_with("sockets-"))
       text += line("allow", "\"network\": {\"mode\": \"loopback\", \"reason\": \"…\"}");
@@ -179,8 +182,7 @@ Result<std::string> explain_call(const policy::Policy& policy, const std::string
   if (auto known = policy::check_syscall(name); !known) return known.error();
   const std::string by_policy = " (policy " + policy.name + ")\n";
   const auto number = policy::syscall_number(name);
-  if (!number)
-    return name + ": not in this machine's table of calls, so it answers ENOSYS" + by_policy;
+  if (!number) return name + ": not in this machine's table of calls, so it answers ENOSYS" + by_policy;
   PROGTC_TRY(const auto all, policy::permissions(policy.syscalls, policy.network));
   PROGTC_TRY(const auto filter, policy::compile_seccomp(policy));
   const auto found = all.find(name);
@@ -233,8 +235,11 @@ std::string explain_path(const policy::Policy& policy, const runner::RootPlan& p
     std::string text = path + ": visible, " + (is_writable ? "writable" : "read-only") + by_policy + "\n";
     if (inside != path) text += line("as", inside);
     if (bind) text += line("rule", std::string("filesystem.") + (is_writable ? "rw" : "ro") + ": " + bind->origin);
-    if (bind && bind->source != path) text += line("bind", bind->source + (bind->target == bind->source ? "" : " at " + bind->target));
-    if (!is_writable) text += line("allow", "writing: --rw " + path + ", or \"filesystem\": {\"rw\": [\"+" + path + "\"], \"reason\": \"…\"}");
+    if (bind && bind->source != path)
+      text += line("bind", bind->source + (bind->target == bind->source ? "" : " at " + bind->target));
+    if (!is_writable)
+      text += line("allow",
+                   "writing: --rw " + path + ", or \"filesystem\": {\"rw\": [\"+" + path + "\"], \"reason\": \"…\"}");
     return text;
   }
   for (const char* place : {"/tmp", "/dev/shm", policy::kWorkPath, policy::kOutPath, "/proc"})
@@ -249,7 +254,8 @@ std::string explain_path(const policy::Policy& policy, const runner::RootPlan& p
         return path + ": visible, a link to " + entry.content + by_policy + "\n";
       case child::EntryKind::kDirectory:
         return path + ": a directory of the sandbox that holds only what is shown below it" + by_policy + "\n" +
-               line("allow", "the whole: --ro " + path + ", or \"filesystem\": {\"ro\": [\"+" + path + "\"], \"reason\": \"…\"}");
+               line("allow", "the whole: --ro " + path + ", or \"filesystem\": {\"ro\": [\"+" + path +
+                                 "\"], \"reason\": \"…\"}");
     }
   }
   std::error_code failed;
@@ -260,7 +266,8 @@ std::string explain_path(const policy::Policy& policy, const runner::RootPlan& p
   }
   text += line("rule", "filesystem: no bind covers it");
   if (!named_set.empty())
-    text += line("allow", "\"filesystem\": {\"ro\": [\"+" + named_set + "\"], \"reason\": \"…\"}, with more of its kind; or");
+    text += line("allow",
+                 "\"filesystem\": {\"ro\": [\"+" + named_set + "\"], \"reason\": \"…\"}, with more of its kind; or");
   text += line("allow", "--ro " + path + ", or \"filesystem\": {\"ro\": [\"+" + path + "\"], \"reason\": \"…\"}");
   return text;
 }
@@ -301,7 +308,8 @@ int explain_policy(const Console& console, const std::string& name_or_file, cons
   const auto plan = plan_root_here(*policy);
   if (!plan) return fail(console, plan.error());
   const std::string file = fs::path(what).lexically_normal().string();
-  print(to_terminal(explain_path(*policy, *plan, file, plan->inside(file).empty() ? named_set_showing(*policy, file) : "")));
+  print(to_terminal(
+      explain_path(*policy, *plan, file, plan->inside(file).empty() ? named_set_showing(*policy, file) : "")));
   return 0;
 }
 

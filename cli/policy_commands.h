@@ -20,7 +20,8 @@ Result<runner::RootPlan> plan_root_here(const policy::Policy& policy);
 
 // What `policy` says about a system call or a group of them. Errors: kUnknownSyscall with near matches.
 Result<std::string> explain_call(const policy::Policy& policy, const std::string& name);
-// What a sandbox with this root view shows of the host's absolute `path`. `named_set` ("@programs") would show it, if not empty.
+// What a sandbox with this root view shows of the host's absolute `path`. `named_set` ("@programs") would show it, if
+// not empty.
 std::string explain_path(const policy::Policy& policy, const runner::RootPlan& plan, const std::string& path,
                          const std::string& named_set = "");
 

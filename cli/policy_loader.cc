@@ -9,9 +9,7 @@ namespace {
 
 constexpr std::size_t kMaxPolicyBytes = 1 << 20;
 
-bool is_file_name(std::string_view name) {
-  return name.find('/') != std::string_view::npos || name.ends_with(".json");
-}
+bool is_file_name(std::string_view name) { return name.find('/') != std::string_view::npos || name.ends_with(".json"); }
 
 }  // namespace
 
@@ -22,7 +20,8 @@ Result<policy::PolicySource> resolve_policy(std::string_view name, std::string_v
   const std::string file = path.lexically_normal().string();
   auto text = sys::read_file(file, kMaxPolicyBytes);
   if (!text)
-    return Error{policy::make_error_code(policy::PolicyErrc::kUnreadable), "policy '" + file + "': " + text.error().code.message()};
+    return Error{policy::make_error_code(policy::PolicyErrc::kUnreadable),
+                 "policy '" + file + "': " + text.error().code.message()};
   return policy::PolicySource{file, std::move(*text)};
 }
 

@@ -14,18 +14,22 @@ void define_policy(CLI::App& app, ProgtcOptions& options) {
   CLI::App* check = policy->add_subcommand("check", "Says whether policy files are right");
   check->add_option("FILE", options.files, "Policy files")->required();
 
-  CLI::App* explain =
-      policy->add_subcommand("explain", "Says whether something is allowed, by which rule, and which line would allow it");
+  CLI::App* explain = policy->add_subcommand(
+      "explain", "Says whether something is allowed, by which rule, and which line would allow it");
   explain->add_option("WHAT", options.subject, "A system call, a group of them, or an absolute path")->required();
   explain->add_option("--policy", options.policy, "strict (the default), standard, permissive, ci, or a policy file")
       ->type_name("NAME|FILE");
 
   CLI::App* learn = policy->add_subcommand("learn", "Runs code and writes the policy it needed");
-  learn->add_option("-o,--output", options.output, "Writes the policy there; without it to stdout, the code's own going to stderr")
-      ->type_name("FILE")->group("Learning");
+  learn
+      ->add_option("-o,--output", options.output,
+                   "Writes the policy there; without it to stdout, the code's own going to stderr")
+      ->type_name("FILE")
+      ->group("Learning");
   learn->add_flag("-y,--yes", options.is_confirmed, "Starts without asking: I trust this code for the time of one run")
       ->group("Learning");
-  learn->add_flag("--host-network", options.has_host_network, "Lets this one run use the host's network")->group("Learning");
+  learn->add_flag("--host-network", options.has_host_network, "Lets this one run use the host's network")
+      ->group("Learning");
   define_run_options(*learn, options.run);
   learn->footer("What is to run follows as for progtc-run: [--] SCRIPT, -c CODE or -m MODULE, and its arguments.");
 }
@@ -43,7 +47,8 @@ void define_tools(CLI::App& app, ProgtcOptions& options) {
   CLI::App* call = add("call", "Calls one tool, without a sandbox, and prints its result");
   call->add_option("NAME", options.tool, "The tool: nmap, nmap.quick")->required();
   call->add_option("VALUES", options.values, "Arguments by name: target=localhost count=3")->type_name("K=V");
-  call->add_option("--json", options.json, "Arguments as JSON: an object by name, or an array in order")->type_name("ARGS");
+  call->add_option("--json", options.json, "Arguments as JSON: an object by name, or an array in order")
+      ->type_name("ARGS");
   call->add_option("--timeout", options.timeout, "How long the call may take (60s)")->type_name("TIME");
 }
 

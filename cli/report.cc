@@ -146,12 +146,12 @@ std::string report_junit(const runner::RunOutcome& outcome, const std::string& n
   const bool is_failure = !is_error && runner::process_exit_code(outcome) != 0;
   const std::string time = seconds(outcome.usage.wall);
   std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-  xml += "<testsuites tests=\"1\" failures=\"" + std::to_string(is_failure) + "\" errors=\"" + std::to_string(is_error) +
-         "\" time=\"" + time + "\">\n";
+  xml += "<testsuites tests=\"1\" failures=\"" + std::to_string(is_failure) + "\" errors=\"" +
+         std::to_string(is_error) + "\" time=\"" + time + "\">\n";
   xml += "  <testsuite name=\"progtc-run\" tests=\"1\" failures=\"" + std::to_string(is_failure) + "\" errors=\"" +
          std::to_string(is_error) + "\" skipped=\"0\" time=\"" + time + "\">\n";
-  xml += "    <testcase classname=\"progtc-run." + to_xml(outcome.policy_name) + "\" name=\"" + to_xml(name) + "\" time=\"" + time +
-         "\">\n      <properties>\n";
+  xml += "    <testcase classname=\"progtc-run." + to_xml(outcome.policy_name) + "\" name=\"" + to_xml(name) +
+         "\" time=\"" + time + "\">\n      <properties>\n";
   const auto property = [&](const char* key, const std::string& value) {
     xml += std::string("        <property name=\"") + key + "\" value=\"" + to_xml(value) + "\"/>\n";
   };

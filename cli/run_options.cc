@@ -14,12 +14,10 @@ Error option_error(const std::string& option, const std::string& problem) {
   return Error{policy::make_error_code(policy::PolicyErrc::kRange), option + ": " + problem};
 }
 
-std::string absolute(const std::string& path) {
-  return std::filesystem::absolute(path).lexically_normal().string();
-}
+std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
 
-// "SRC[:DST]", or a name such as "@packages". The last colon splits when an absolute path follows it, so that a source may
-// hold colons of its own. What a bind may be is the policy's to say.
+// "SRC[:DST]", or a name such as "@packages". The last colon splits when an absolute path follows it, so that a source
+// may hold colons of its own. What a bind may be is the policy's to say.
 Result<policy::Bind> parse_mount(const std::string& option, const std::string& text, bool is_writable) {
   const std::string named = option + " " + text;
   if (text.starts_with('@')) {
@@ -81,29 +79,48 @@ void define_run_options(CLI::App& app, RunOptions& options) {
   app.add_option("-c", options.code, "Runs CODE")->type_name("CODE")->group("What to run");
   app.add_option("-m", options.module, "Runs a module, as python3 -m does")->type_name("MODULE")->group("What to run");
   app.add_option("--policy", options.policy, "strict (the default), standard, permissive, ci, or a policy file")
-      ->type_name("NAME|FILE")->group("What it may do");
-  app.add_option("--tools", options.tools, "Directory of tool files (*.yaml) the code may call")->type_name("DIR")
+      ->type_name("NAME|FILE")
+      ->group("What it may do");
+  app.add_option("--tools", options.tools, "Directory of tool files (*.yaml) the code may call")
+      ->type_name("DIR")
       ->group("What it may do");
   list(app.add_option("--ro", options.ro, "Shows SRC inside, read-only, as DST or under its own path")
-           ->type_name("SRC[:DST]")->group("What it may do"));
-  list(app.add_option("--rw", options.rw, "Shows SRC inside, writable")->type_name("SRC[:DST]")->group("What it may do"));
-  list(app.add_option("--env", options.env, "Sets a variable, or passes the caller's own value on")->type_name("K[=V]")
+           ->type_name("SRC[:DST]")
+           ->group("What it may do"));
+  list(app.add_option("--rw", options.rw, "Shows SRC inside, writable")
+           ->type_name("SRC[:DST]")
+           ->group("What it may do"));
+  list(app.add_option("--env", options.env, "Sets a variable, or passes the caller's own value on")
+           ->type_name("K[=V]")
            ->group("What it may do"));
   app.add_option("--timeout", options.timeout, "Wall time (limits.wall)")->type_name("TIME")->group("Limits");
-  app.add_option("--memory", options.memory, "Memory of everything together (limits.memory)")->type_name("SIZE")->group("Limits");
+  app.add_option("--memory", options.memory, "Memory of everything together (limits.memory)")
+      ->type_name("SIZE")
+      ->group("Limits");
   app.add_option("--cpus", options.cpus, "Processors' worth of time (limits.cpus)")->type_name("N")->group("Limits");
-  app.add_option("--pids", options.pids, "Processes and threads together (limits.processes)")->type_name("N")->group("Limits");
-  app.add_option("--python", options.python, "Interpreter: a name on PATH or an absolute path")->type_name("PYTHON")
+  app.add_option("--pids", options.pids, "Processes and threads together (limits.processes)")
+      ->type_name("N")
+      ->group("Limits");
+  app.add_option("--python", options.python, "Interpreter: a name on PATH or an absolute path")
+      ->type_name("PYTHON")
       ->group("Interpreter");
-  app.add_option("--venv", options.venv, "Virtual environment whose packages the code may import")->type_name("DIR")
+  app.add_option("--venv", options.venv, "Virtual environment whose packages the code may import")
+      ->type_name("DIR")
       ->group("Interpreter");
   list(app.add_option("--file", options.files, "Copies SRC into the working directory, as DST or under its own name")
-           ->type_name("SRC[:DST]")->group("Files"));
-  app.add_option("--out", options.out, "Collects the regular files the code leaves in /out")->type_name("DIR")->group("Files");
+           ->type_name("SRC[:DST]")
+           ->group("Files"));
+  app.add_option("--out", options.out, "Collects the regular files the code leaves in /out")
+      ->type_name("DIR")
+      ->group("Files");
   app.add_option("--report", options.report, "Writes the outcome as JSON")->type_name("FILE")->group("Results");
-  app.add_option("--junit", options.junit, "Writes the outcome as a JUnit test case")->type_name("FILE")->group("Results");
-  list(app.add_option("--allow-degraded", options.allow_degraded, "Goes on without a control that cannot be enforced here: cgroup, cpus, landlock")
-           ->type_name("CONTROL")->group("Results"));
+  app.add_option("--junit", options.junit, "Writes the outcome as a JUnit test case")
+      ->type_name("FILE")
+      ->group("Results");
+  list(app.add_option("--allow-degraded", options.allow_degraded,
+                      "Goes on without a control that cannot be enforced here: cgroup, cpus, landlock")
+           ->type_name("CONTROL")
+           ->group("Results"));
   app.add_flag("--explain", options.explain, "Prints the effective policy and stops")->group("Results");
   app.add_flag("-q,--quiet", options.quiet, "Says nothing but errors of the set-up")->group("Results");
   app.add_flag("-v,--verbose", options.verbose, "Says how the run went")->group("Results");

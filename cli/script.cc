@@ -23,7 +23,8 @@ bool has_coding_line(std::string_view text) {
     const auto start = first.find_first_not_of(" \t\f");
     if (start != std::string_view::npos && first[start] == '#') {
       const auto coding = first.find("coding", start);
-      if (coding != std::string_view::npos && coding + 6 < first.size() && (first[coding + 6] == ':' || first[coding + 6] == '='))
+      if (coding != std::string_view::npos && coding + 6 < first.size() &&
+          (first[coding + 6] == ':' || first[coding + 6] == '='))
         return true;
     }
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
@@ -72,8 +73,8 @@ Result<Script> read_script(const std::string& path) {
   while (const std::size_t length = bridge::utf8_sequence_length(rest)) rest.remove_prefix(length);
   const auto at = text->size() - rest.size();
   const auto line = 1 + std::count(text->begin(), text->begin() + static_cast<std::ptrdiff_t>(at), '\n');
-  return from_errno(EILSEQ, "'" + name + "' is not UTF-8 at byte " + std::to_string(at) + ", line " + std::to_string(line) +
-                                ", and has no coding line");
+  return from_errno(EILSEQ, "'" + name + "' is not UTF-8 at byte " + std::to_string(at) + ", line " +
+                                std::to_string(line) + ", and has no coding line");
 }
 
 }  // namespace progtc::cli

@@ -5,9 +5,9 @@
 #include <optional>
 #include <set>
 
+#include <rapidjson/document.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <rapidjson/document.h>
 
 #include "bridge/json.h"
 #include "bridge/tools/cli_tool_host.h"
@@ -38,7 +38,8 @@ bool wants_text(const rapidjson::Document& schema, const std::string& name) {
   const auto property = properties->value.FindMember(name);
   if (property == properties->value.MemberEnd() || !property->value.IsObject()) return false;
   const auto type = property->value.FindMember("type");
-  return type != property->value.MemberEnd() && type->value.IsString() && std::string(type->value.GetString()) == "string";
+  return type != property->value.MemberEnd() && type->value.IsString() &&
+         std::string(type->value.GetString()) == "string";
 }
 
 }  // namespace
@@ -56,9 +57,10 @@ Result<std::string> to_kwargs(const std::vector<std::string>& words, const std::
     const std::string value = word.substr(equals + 1);
     if (!seen.insert(name).second) return usage_error("'" + name + "' is given twice");
     if (!bridge::is_utf8(word)) return usage_error("'" + name + "' is not UTF-8");
-    const bool is_json = !wants_text(schema, name) && bridge::check_json(value) &&
-                         bridge::kind_of(value) != bridge::JsonKind::kString;
-    json += (json.size() == 1 ? "" : ", ") + bridge::encode_string(name) + ": " + (is_json ? value : bridge::encode_string(value));
+    const bool is_json =
+        !wants_text(schema, name) && bridge::check_json(value) && bridge::kind_of(value) != bridge::JsonKind::kString;
+    json += (json.size() == 1 ? "" : ", ") + bridge::encode_string(name) + ": " +
+            (is_json ? value : bridge::encode_string(value));
   }
   return json + "}";
 }
@@ -111,7 +113,8 @@ int call_tool(const Console& console, const ProgtcOptions& options) {
   call.kwargs.text = std::move(*kwargs);
   if (!options.json.empty()) {
     if (!options.values.empty()) return fail(console, usage_error("--json and NAME=VALUE exclude each other"));
-    if (auto checked = bridge::check_json(options.json); !checked) return fail(console, with_context("--json", checked.error()));
+    if (auto checked = bridge::check_json(options.json); !checked)
+      return fail(console, with_context("--json", checked.error()));
     const std::string text = options.json.substr(options.json.find_first_not_of(" \t\r\n"));
     switch (bridge::kind_of(text)) {
       case bridge::JsonKind::kObject:

@@ -76,8 +76,9 @@ Result<Work> find_work(const RunOptions& options) {
   } else {
     if (!rest.empty() && rest[0] == "--") rest.erase(rest.begin());  // ends our options; python3 takes it the same way
     if (rest.empty())
-      return Error{make_error_code(boost::system::errc::invalid_argument),
-                   "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for a script on stdin (--help lists the options)"};
+      return Error{
+          make_error_code(boost::system::errc::invalid_argument),
+          "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for a script on stdin (--help lists the options)"};
     auto script = read_script(rest[0]);
     if (!script) return with_context("cannot read the script", script.error());
     work.job.mode = runner::Job::Mode::kScript;
@@ -99,8 +100,8 @@ int exit_status_of(const Error& failure) noexcept {
   return kUnreadable;
 }
 
-Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy, Work work,
-                                    RunHooks hooks) {
+Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
+                                    Work work, RunHooks hooks) {
   asio::io_context context(1);
   const auto executor = context.get_executor();
   runner::RunRequest request;
@@ -148,8 +149,8 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
 
   bridge::ChannelSession session(executor, policy.tools, policy.limits.frame_bytes, tools);
   session.observe([&console](const bridge::ToolCallReport& call) {
-    console.detail("tool " + call.tool + ": " + call.outcome + (call.message.empty() ? "" : ": " + call.message) + " (" +
-                   std::to_string(call.duration.count()) + " µs)");
+    console.detail("tool " + call.tool + ": " + call.outcome + (call.message.empty() ? "" : ": " + call.message) +
+                   " (" + std::to_string(call.duration.count()) + " µs)");
   });
   auto handle = std::make_shared<runner::RunHandle>();
   asio::signal_set signals(executor, SIGINT, SIGTERM, SIGHUP);
@@ -170,7 +171,8 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   return std::move(*outcome);
 }
 
-bool write_reports(const Console& console, const RunOptions& options, const runner::RunOutcome& outcome, const std::string& name) {
+bool write_reports(const Console& console, const RunOptions& options, const runner::RunOutcome& outcome,
+                   const std::string& name) {
   bool is_written = true;
   if (!options.report.empty()) is_written = write_result(console, "--report", options.report, report_json(outcome));
   if (!options.junit.empty())

@@ -25,26 +25,27 @@ struct Work {
   std::string name;        // for the JUnit test case
 };
 
-// What to run, from the words that are left after the options. Errors: no_such_file_or_directory for a script that is not
-// there, invalid_argument for no words at all, anything else for a script that cannot be read.
+// What to run, from the words that are left after the options. Errors: no_such_file_or_directory for a script that is
+// not there, invalid_argument for no words at all, anything else for a script that cannot be read.
 Result<Work> find_work(const RunOptions& options);
 // The exit status that such an error ends a program with.
 int exit_status_of(const Error& failure) noexcept;
 
 // What a caller may change about a run; the defaults are progtc-run's.
 struct RunHooks {
-  std::function<bool(const seccomp_notif&)> learn;         // see RunRequest::learn
-  std::function<void(const runner::RootPlan&)> on_plan;    // the root view, before anything runs
-  bool is_silent = false;                                  // captures the output and passes none of it on; no stdin
-  bool has_stdout_on_stderr = false;                       // stdout is the caller's own
+  std::function<bool(const seccomp_notif&)> learn;       // see RunRequest::learn
+  std::function<void(const runner::RootPlan&)> on_plan;  // the root view, before anything runs
+  bool is_silent = false;                                // captures the output and passes none of it on; no stdin
+  bool has_stdout_on_stderr = false;                     // stdout is the caller's own
 };
 
-// Runs `work` under `policy`, with progtc-run's standard streams, signals and tools. An outcome is there for every run that
-// got as far as the runner. Errors: tools, files or the installation are not usable.
-Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy, Work work,
-                                    RunHooks hooks = {});
+// Runs `work` under `policy`, with progtc-run's standard streams, signals and tools. An outcome is there for every run
+// that got as far as the runner. Errors: tools, files or the installation are not usable.
+Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
+                                    Work work, RunHooks hooks = {});
 
 // Writes --report and --junit where they are asked for. Says on `console` what could not be written, and returns false.
-bool write_reports(const Console& console, const RunOptions& options, const runner::RunOutcome& outcome, const std::string& name);
+bool write_reports(const Console& console, const RunOptions& options, const runner::RunOutcome& outcome,
+                   const std::string& name);
 
 }  // namespace progtc::cli

@@ -111,7 +111,8 @@ ChildEnd in_child(const ChildOptions& options, const Body& body) {
   auto mapped = options.identity ? write_id_maps(static_cast<pid_t>(pid), *options.identity) : Result<void>{};
   if (mapped) {
     (void)!::write(go_in.get(), "g", 1);
-    end.is_reported = ::read(back_out.get(), &end.finding, sizeof end.finding) == static_cast<ssize_t>(sizeof end.finding);
+    end.is_reported =
+        ::read(back_out.get(), &end.finding, sizeof end.finding) == static_cast<ssize_t>(sizeof end.finding);
   } else {
     end.finding = Finding{.error = mapped.error().code.value(), .step = "map the sandbox's user"};
     end.is_reported = true;
@@ -174,7 +175,8 @@ Finding use_mount_api() {
   if (::move_mount(tree, "", root, "usr", MOVE_MOUNT_F_EMPTY_PATH) == -1) return failed_at("move_mount a bind");
   if (::fchdir(root) == -1 || sys::raw_pivot_root(".", ".") == -1) return failed_at("pivot_root");
   if (::umount2(".", MNT_DETACH) == -1) return failed_at("umount2");
-  if (::access("/usr", F_OK) == -1 || ::access("/etc", F_OK) == 0) return Finding{.error = EPROTO, .step = "look around"};
+  if (::access("/usr", F_OK) == -1 || ::access("/etc", F_OK) == 0)
+    return Finding{.error = EPROTO, .step = "look around"};
   return {};
 }
 
@@ -196,8 +198,8 @@ Finding use_seccomp_listener() {
   };
   sock_fprog program{.len = std::size(code), .filter = code};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) return failed_at("no_new_privs");
-  const int listener = static_cast<int>(
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+  const int listener =
+      static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
   if (listener == -1) return failed_at("install a filter with a listener");
   const pid_t caller = ::fork();
   if (caller == -1) return failed_at("fork");
@@ -342,16 +344,18 @@ class Doctor {
   }
 
   void probe_mounts() {
-    probe_namespace("mount API", CLONE_NEWNS, "fsopen, open_tree, mount_setattr, move_mount, pivot_root", use_mount_api);
-    const ChildEnd proc = in_child(
-        {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, .identity = &identity_}, mount_proc);
+    probe_namespace("mount API", CLONE_NEWNS, "fsopen, open_tree, mount_setattr, move_mount, pivot_root",
+                    use_mount_api);
+    const ChildEnd proc =
+        in_child({.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, .identity = &identity_}, mount_proc);
     if (proc.is_reported && proc.finding.error == 0) {
       ok("fresh /proc", "mounted for a namespace of its own");
     } else {
       std::vector<std::string> advice;
       if (facts_.is_proc_masked)
         advice.emplace_back(
-            "parts of this /proc are masked, as in a container, and then the kernel refuses a fresh one; runs go on without "
+            "parts of this /proc are masked, as in a container, and then the kernel refuses a fresh one; runs go on "
+            "without "
             "/proc. Podman and Docker unmask it with --security-opt unmask=ALL (systempaths=unconfined)");
       missing("fresh /proc", describe(proc), std::move(advice));
     }
@@ -364,7 +368,8 @@ class Doctor {
       ok("id-mapped mounts", "'" + inputs_.project_dir + "' can be shown as the sandbox's own");
     } else {
       missing("id-mapped mounts", tree.error().context,
-              {"--rw of '" + inputs_.project_dir + "' needs them when run by root: its file system has none; run as the owner "
+              {"--rw of '" + inputs_.project_dir +
+               "' needs them when run by root: its file system has none; run as the owner "
                "instead, or from a directory on ext4, xfs, btrfs or tmpfs"});
     }
   }
@@ -377,7 +382,8 @@ class Doctor {
       std::vector<std::string> advice;
       if (facts_.has_seccomp_filter)
         advice.emplace_back(
-            "a filter of the container is on this process already; only one listener is possible in a chain of filters, and "
+            "a filter of the container is on this process already; only one listener is possible in a chain of "
+            "filters, and "
             "seccomp(2) itself may be denied: try --security-opt seccomp=unconfined");
       failed("seccomp filter", describe(filter), std::move(advice));
     }
@@ -386,7 +392,8 @@ class Doctor {
       ok("landlock", "ABI " + std::to_string(landlock.finding.number) + ", a forbidden act refused");
     } else {
       missing("landlock", describe(landlock),
-              {"runs go on with mounts and the filter alone; the kernel has it from 5.13 on, where CONFIG_SECURITY_LANDLOCK "
+              {"runs go on with mounts and the filter alone; the kernel has it from 5.13 on, where "
+               "CONFIG_SECURITY_LANDLOCK "
                "is set and lsm= names it"});
     }
   }
@@ -426,7 +433,8 @@ class Doctor {
     if (!tasks.is_reported || tasks.finding.error != 0) {
       failed("task limit", describe(tasks), {});
     } else if (tasks.finding.number > static_cast<long>(kTasks)) {
-      failed("task limit", std::to_string(tasks.finding.number) + " processes where " + std::to_string(kTasks) + " are allowed",
+      failed("task limit",
+             std::to_string(tasks.finding.number) + " processes where " + std::to_string(kTasks) + " are allowed",
              {"the pids controller does not act: something else manages this group"});
     } else {
       ok("task limit", "a fork beyond the limit was refused");
@@ -459,23 +467,28 @@ class Doctor {
   std::vector<std::string> cgroup_advice() const {
     std::vector<std::string> advice;
     if (facts_.is_root) {
-      advice.emplace_back("in a container, mount /sys/fs/cgroup writable (podman and docker: --cgroupns=private with "
-                          "-v /sys/fs/cgroup:/sys/fs/cgroup:rw, or --privileged in CI)");
+      advice.emplace_back(
+          "in a container, mount /sys/fs/cgroup writable (podman and docker: --cgroupns=private with "
+          "-v /sys/fs/cgroup:/sys/fs/cgroup:rw, or --privileged in CI)");
     } else {
       advice.emplace_back("start it in a delegated scope: systemd-run --user --scope -p Delegate=yes progtc-run …");
-      advice.emplace_back("or log in with a user session of systemd (loginctl enable-linger), so that one can be asked for");
+      advice.emplace_back(
+          "or log in with a user session of systemd (loginctl enable-linger), so that one can be asked for");
     }
-    advice.emplace_back("without one, limits are per process: policies of one process (strict, ci) run, others need "
-                        "--allow-degraded=cgroup");
+    advice.emplace_back(
+        "without one, limits are per process: policies of one process (strict, ci) run, others need "
+        "--allow-degraded=cgroup");
     return advice;
   }
 
   void probe_interpreter() {
     const auto found = find_interpreter(inputs_.interpreter, inputs_.path, inputs_.cache_dir);
     if (found) {
-      ok("interpreter", found->called + ", Python " + std::to_string(found->major) + "." + std::to_string(found->minor));
+      ok("interpreter",
+         found->called + ", Python " + std::to_string(found->major) + "." + std::to_string(found->minor));
     } else {
-      failed("interpreter", found.error().context, {"install Python 3.9 or later, or name one: --python /path/to/python3"});
+      failed("interpreter", found.error().context,
+             {"install Python 3.9 or later, or name one: --python /path/to/python3"});
     }
   }
 
@@ -545,8 +558,9 @@ std::vector<std::string> namespace_advice(const HostFacts& facts, int error) {
   std::vector<std::string> advice;
   const bool is_refused = error == EPERM || error == EACCES;
   if (facts.max_user_namespaces == 0 || error == ENOSPC || error == EUSERS)
-    advice.emplace_back("the limit on user namespaces is reached: sudo sysctl user.max_user_namespaces=15000 (now " +
-                        (facts.max_user_namespaces ? std::to_string(*facts.max_user_namespaces) : std::string("unknown")) + ")");
+    advice.emplace_back(
+        "the limit on user namespaces is reached: sudo sysctl user.max_user_namespaces=15000 (now " +
+        (facts.max_user_namespaces ? std::to_string(*facts.max_user_namespaces) : std::string("unknown")) + ")");
   if (is_refused && !facts.is_root && facts.userns_clone == 0)
     advice.emplace_back("ordinary users may not make user namespaces: sudo sysctl kernel.unprivileged_userns_clone=1");
   if (is_refused && !facts.is_root && facts.apparmor_restrict.value_or(0) != 0) {
@@ -555,20 +569,26 @@ std::vector<std::string> namespace_advice(const HostFacts& facts, int error) {
       advice.emplace_back(setting + ": sudo cp " + facts.apparmor_profile +
                           " /etc/apparmor.d/progtc-run && sudo apparmor_parser -r /etc/apparmor.d/progtc-run");
     else
-      advice.emplace_back(setting + "; the profile that lifts this for progtc-run alone is share/progtc/apparmor/progtc-run of "
+      advice.emplace_back(setting +
+                          "; the profile that lifts this for progtc-run alone is share/progtc/apparmor/progtc-run of "
                           "an installation");
     advice.emplace_back("or for every program: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0");
   }
   if ((is_refused || error == ENOSYS) && facts.has_seccomp_filter)
     advice.emplace_back(
-        "this process runs under a seccomp filter, as containers set it: allow clone3, unshare, mount_setattr, fsopen, fsmount, "
+        "this process runs under a seccomp filter, as containers set it: allow clone3, unshare, mount_setattr, fsopen, "
+        "fsmount, "
         "move_mount, open_tree and pivot_root there, or start the container with --security-opt seccomp=unconfined");
-  if (error == ENOSYS && !facts.has_seccomp_filter) advice.emplace_back("the kernel is older than 5.14, or built without it");
+  if (error == ENOSYS && !facts.has_seccomp_filter)
+    advice.emplace_back("the kernel is older than 5.14, or built without it");
   if (advice.empty() && is_refused)
-    advice.emplace_back("no setting known to us explains it: a security module or the container may forbid it (dmesg may say)");
+    advice.emplace_back(
+        "no setting known to us explains it: a security module or the container may forbid it (dmesg may say)");
   return advice;
 }
 
-std::vector<Probe> probe_host(const HostFacts& facts, const DoctorInputs& inputs) { return Doctor(facts, inputs).examine(); }
+std::vector<Probe> probe_host(const HostFacts& facts, const DoctorInputs& inputs) {
+  return Doctor(facts, inputs).examine();
+}
 
 }  // namespace progtc::runner

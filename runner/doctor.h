@@ -15,9 +15,9 @@ enum class ProbeStatus : std::uint8_t {
 const char* to_string(ProbeStatus status) noexcept;  // "ok", "missing", "FAILED"
 
 struct Probe {
-  std::string name;    // "user namespace"
+  std::string name;  // "user namespace"
   ProbeStatus status = ProbeStatus::kOk;
-  std::string detail;  // one line: what was found, or which step failed and how
+  std::string detail;               // one line: what was found, or which step failed and how
   std::vector<std::string> advice;  // what to change, most likely first; empty for what is ok
 };
 
@@ -43,8 +43,8 @@ struct DoctorInputs {
   std::string project_dir;  // where --rw would be tried; "" for none
 };
 
-// Tries every mechanism a sandbox is made of, each in a process of its own that is gone afterwards, with everything it made.
-// Call it while the process has one thread.
+// Tries every mechanism a sandbox is made of, each in a process of its own that is gone afterwards, with everything it
+// made. Call it while the process has one thread.
 std::vector<Probe> probe_host(const HostFacts& facts, const DoctorInputs& inputs);
 
 }  // namespace progtc::runner

@@ -35,10 +35,12 @@ TEST(ConsoleTest, LimitsNameTheirLine) {
             "progtc-run: memory_limit: memory reached 256MiB (limits.memory)\n  rule:  limits.memory (policy strict)\n"
             "  allow: --memory, or \"limits\": {\"memory\": \"512MiB\", \"reason\": \"…\"}\n");
   EXPECT_NE(said(outcome_of(OutcomeKind::kCpuLimit, "x")).find("rule:  limits.cpu (policy strict)"), std::string::npos);
-  EXPECT_NE(said(outcome_of(OutcomeKind::kOutputLimit, "x")).find("\"limits\": {\"output\": \"32MiB\""), std::string::npos);
+  EXPECT_NE(said(outcome_of(OutcomeKind::kOutputLimit, "x")).find("\"limits\": {\"output\": \"32MiB\""),
+            std::string::npos);
 }
 TEST(ConsoleTest, OtherEndingsAreNamed) {
-  EXPECT_EQ(said(outcome_of(OutcomeKind::kSignaled, "killed by signal SIGSEGV")), "progtc-run: signaled: killed by signal SIGSEGV\n");
+  EXPECT_EQ(said(outcome_of(OutcomeKind::kSignaled, "killed by signal SIGSEGV")),
+            "progtc-run: signaled: killed by signal SIGSEGV\n");
   EXPECT_EQ(said(outcome_of(OutcomeKind::kCancelled, "ended by SIGINT")), "progtc-run: cancelled: ended by SIGINT\n");
   EXPECT_EQ(said(outcome_of(OutcomeKind::kProtocolViolation, "x")), "progtc-run: protocol_violation: x\n");
 }
@@ -51,7 +53,8 @@ TEST(ConsoleTest, DenialsComeWithRuleAndFix) {
   runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "the code ended");
   outcome.denials.push_back({"socket(AF_INET, SOCK_STREAM, 0)", "network: none", "FIX", 3});
   EXPECT_EQ(said(outcome),
-            "progtc-run: denied: socket(AF_INET, SOCK_STREAM, 0), 3 times\n  rule:  network: none (policy strict)\n  allow: FIX\n");
+            "progtc-run: denied: socket(AF_INET, SOCK_STREAM, 0), 3 times\n  rule:  network: none (policy strict)\n  "
+            "allow: FIX\n");
   for (int i = 0; i < 9; ++i) outcome.denials.push_back({"call" + std::to_string(i), "r", "f", 1});
   const std::string text = said(outcome);
   EXPECT_NE(text.find("and 5 further kinds of denied calls (-v shows them)"), std::string::npos) << text;
@@ -64,7 +67,8 @@ TEST(ConsoleTest, HintsAtWhatTheErrorMeansHere) {
   outcome.claim->error_type = "FileNotFoundError";
   outcome.claim->error_errno = ENOENT;
   outcome.claim->error_filename = "/proc/version";
-  EXPECT_NE(said(outcome).find("'/proc/version' is on this machine, but the sandbox does not show it"), std::string::npos);
+  EXPECT_NE(said(outcome).find("'/proc/version' is on this machine, but the sandbox does not show it"),
+            std::string::npos);
   outcome.claim->error_filename = "/no/such/file";
   EXPECT_EQ(said(outcome), "");
   outcome.claim->error_errno = 0;

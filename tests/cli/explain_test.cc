@@ -32,13 +32,15 @@ TEST(ExplainCallTest, SaysForWhichArguments) {
   EXPECT_NE(text.find("\"+processes\""), std::string::npos) << text;
 }
 TEST(ExplainCallTest, SaysWhatLooksAbsent) {
-  EXPECT_EQ(explained("strict", "clone3"),
-            "clone3: answered as if the kernel had no such call, so that programs take their older way (policy strict)\n"
-            "  groups  none\n");
+  EXPECT_EQ(
+      explained("strict", "clone3"),
+      "clone3: answered as if the kernel had no such call, so that programs take their older way (policy strict)\n"
+      "  groups  none\n");
 }
 TEST(ExplainCallTest, KnowsGroups) {
   EXPECT_NE(explained("strict", "exec").find("group exec: not allowed (policy strict)\n"), std::string::npos);
-  EXPECT_NE(explained("standard", "sockets-inet").find("group sockets-inet: allowed (policy standard)\n"), std::string::npos);
+  EXPECT_NE(explained("standard", "sockets-inet").find("group sockets-inet: allowed (policy standard)\n"),
+            std::string::npos);
 }
 TEST(ExplainCallTest, UnknownNamesComeWithNearOnes) {
   EXPECT_EQ(explained("strict", "sokcet"), "error: unknown system call \"sokcet\"; did you mean \"socket\"?");
@@ -65,11 +67,12 @@ class ExplainPathTest : public testing::Test {
   policy::Policy policy_;
 };
 TEST_F(ExplainPathTest, VisibleThroughABind) {
-  EXPECT_EQ(explain_path(policy_, plan_, "/usr/lib/x/y"),
-            "/usr/lib/x/y: visible, read-only (policy p)\n"
-            "  rule    filesystem.ro: @libraries\n"
-            "  bind    /usr/lib/x\n"
-            "  allow   writing: --rw /usr/lib/x/y, or \"filesystem\": {\"rw\": [\"+/usr/lib/x/y\"], \"reason\": \"…\"}\n");
+  EXPECT_EQ(
+      explain_path(policy_, plan_, "/usr/lib/x/y"),
+      "/usr/lib/x/y: visible, read-only (policy p)\n"
+      "  rule    filesystem.ro: @libraries\n"
+      "  bind    /usr/lib/x\n"
+      "  allow   writing: --rw /usr/lib/x/y, or \"filesystem\": {\"rw\": [\"+/usr/lib/x/y\"], \"reason\": \"…\"}\n");
   EXPECT_EQ(explain_path(policy_, plan_, "/srv/data/a"),
             "/srv/data/a: visible, writable (policy p)\n"
             "  as      /data/a\n"

@@ -19,14 +19,16 @@ TEST(InstallTest, WhatIsInstalledRuns) {
        {"bin/progtc-run", "bin/progtc", "lib/progtc/guest/_progtc.abi3.so", "lib/progtc/guest/progtc_guest/runtime.py",
         "share/progtc/policies/strict.json", "share/progtc/policies/schema.json", "share/progtc/apparmor/progtc-run",
         "share/man/man1/progtc-run.1", "share/man/man1/progtc.1", "share/bash-completion/completions/progtc-run",
-        "share/bash-completion/completions/progtc", "share/zsh/site-functions/_progtc-run", "share/zsh/site-functions/_progtc"})
+        "share/bash-completion/completions/progtc", "share/zsh/site-functions/_progtc-run",
+        "share/zsh/site-functions/_progtc"})
     EXPECT_TRUE(fs::exists(prefix + "/" + file)) << file;
   bool has_byte_code = false;
   for (const auto& entry : fs::directory_iterator(prefix + "/lib/progtc/guest/progtc_guest/__pycache__"))
     has_byte_code = has_byte_code || entry.path().extension() == ".pyc";
   EXPECT_TRUE(has_byte_code);
 
-  EXPECT_EQ(run_program({prefix + "/bin/progtc", "policy", "check", prefix + "/share/progtc/policies/ci.json"}).status, 0);
+  EXPECT_EQ(run_program({prefix + "/bin/progtc", "policy", "check", prefix + "/share/progtc/policies/ci.json"}).status,
+            0);
   if (run_program({PROGTC_BIN_DIR "/progtc-run", "-c", "pass"}).status != 0) {
     if (std::getenv("PROGTC_REQUIRE_SANDBOX")) FAIL() << "no sandbox here, and PROGTC_REQUIRE_SANDBOX is set";
     GTEST_SKIP() << "no sandbox can be made here; progtc doctor says why";

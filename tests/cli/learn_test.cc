@@ -59,9 +59,9 @@ TEST(CallLessonTest, AChoiceByArgumentBecomesARule) {
 TEST(CallLessonTest, TheWorstStaysDenied) {
   CallLesson lesson = lesson_of("permissive");
   for (const seccomp_data& worst :
-       {call("ptrace"), call("mount"), call("bpf"), call("unshare", {CLONE_NEWUSER}), call("keyctl"), call("io_uring_setup"),
-        call("clone", {CLONE_NEWUSER | SIGCHLD}), call("socket", {AF_ALG, SOCK_SEQPACKET}), call("ioctl", {0, TIOCSTI}),
-        call("ioctl", {0, TIOCSTI + (1ULL << 32)}), call("fchmod", {3, 04755})})
+       {call("ptrace"), call("mount"), call("bpf"), call("unshare", {CLONE_NEWUSER}), call("keyctl"),
+        call("io_uring_setup"), call("clone", {CLONE_NEWUSER | SIGCHLD}), call("socket", {AF_ALG, SOCK_SEQPACKET}),
+        call("ioctl", {0, TIOCSTI}), call("ioctl", {0, TIOCSTI + (1ULL << 32)}), call("fchmod", {3, 04755})})
     EXPECT_FALSE(lesson.add(worst)) << policy::syscall_name(worst.nr);
   EXPECT_EQ(lesson.needed(), policy::Syscalls{});
   EXPECT_EQ(lesson.refused().size(), 10U);  // both TIOCSTI are one

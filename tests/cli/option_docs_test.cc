@@ -41,7 +41,8 @@ TEST_F(OptionDocsTest, EveryOptionIsInTheManual) {
     const std::string page = manual_page(*app, app == &run_ ? progtc_run_manual() : progtc_manual());
     ASSERT_GE(names(*app).size(), 6U);
     for (const std::string& name : names(*app)) EXPECT_NE(page.find(in_roff(name)), std::string::npos) << name;
-    for (const char* section : {".TH ", ".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH OPTIONS", ".SH EXIT STATUS", ".SH SEE ALSO"})
+    for (const char* section :
+         {".TH ", ".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH OPTIONS", ".SH EXIT STATUS", ".SH SEE ALSO"})
       EXPECT_NE(page.find(section), std::string::npos) << section;
   }
 }
@@ -50,7 +51,8 @@ TEST_F(OptionDocsTest, EveryOptionIsCompleted) {
     const std::string bash = bash_completion(*app);
     const std::string zsh = zsh_completion(*app);
     for (const std::string& name : names(*app)) {
-      EXPECT_TRUE(bash.find(" " + name + " ") != std::string::npos || bash.find(" " + name + "'") != std::string::npos ||
+      EXPECT_TRUE(bash.find(" " + name + " ") != std::string::npos ||
+                  bash.find(" " + name + "'") != std::string::npos ||
                   bash.find("'" + name + " ") != std::string::npos || bash.find("'" + name + "'") != std::string::npos)
           << name;
       EXPECT_NE(zsh.find(name), std::string::npos) << name;
@@ -61,8 +63,9 @@ TEST_F(OptionDocsTest, EveryCommandIsThere) {
   const std::string page = manual_page(progtc_, progtc_manual());
   const std::string bash = bash_completion(progtc_);
   const std::string zsh = zsh_completion(progtc_);
-  for (const char* words : {"progtc policy list", "progtc policy show", "progtc policy check", "progtc policy explain",
-                            "progtc policy learn", "progtc tools list", "progtc tools check", "progtc tools call", "progtc doctor"}) {
+  for (const char* words :
+       {"progtc policy list", "progtc policy show", "progtc policy check", "progtc policy explain",
+        "progtc policy learn", "progtc tools list", "progtc tools check", "progtc tools call", "progtc doctor"}) {
     EXPECT_NE(page.find(std::string(".SS ") + words + "\n"), std::string::npos) << words;
     EXPECT_NE(bash.find(std::string("'") + words + "')"), std::string::npos) << words;
     std::string function = std::string("_") + words;
@@ -75,10 +78,10 @@ TEST_F(OptionDocsTest, BashCompletesInContext) {
   here.write("completion", bash_completion(progtc_) + bash_completion(run_));
   here.write("script.py", "");
   const auto complete = [&](const std::string& words) {
-    const auto end = run_program({"/bin/bash", "-c",
-                                  ". ./completion; COMP_WORDS=(" + words + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); " +
-                                      (words.starts_with("progtc-run") ? "_progtc_run" : "_progtc") +
-                                      "; printf '%s ' \"${COMPREPLY[@]}\""});
+    const auto end = run_program(
+        {"/bin/bash", "-c",
+         ". ./completion; COMP_WORDS=(" + words + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); " +
+             (words.starts_with("progtc-run") ? "_progtc_run" : "_progtc") + "; printf '%s ' \"${COMPREPLY[@]}\""});
     return end.out;
   };
   EXPECT_EQ(complete("progtc ''"), "policy tools doctor ");

@@ -34,7 +34,8 @@ TEST(PolicyLoaderTest, MissingFilesAreNamed) {
   EXPECT_EQ(load_policy("no.json").error().context, "policy 'no.json': No such file or directory");
   EXPECT_EQ(load_policy("./x").error().context, "policy 'x': No such file or directory");
   here.write("d.json", R"({"extends": "gone.json"})");
-  EXPECT_NE(load_policy("d.json").error().context.find("policy 'gone.json': No such file or directory"), std::string::npos);
+  EXPECT_NE(load_policy("d.json").error().context.find("policy 'gone.json': No such file or directory"),
+            std::string::npos);
 }
 TEST(PolicyLoaderTest, MessagesNameTheFile) {
   const TemporaryDirectory here;

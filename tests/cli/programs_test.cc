@@ -106,10 +106,12 @@ TEST_F(SandboxTest, DoctorFindsThatItRunsAndLeavesNothingBehind) {
 }
 
 TEST_F(SandboxTest, ALearnedPolicyRunsTheScript) {
-  here_.write("sub.py",
-              "import subprocess, sys\n"
-              "print(subprocess.run(['/bin/echo', 'from echo'], capture_output=True, text=True, check=True).stdout, end='')\n"
-              "print(subprocess.run([sys.executable, '-c', 'print(1 + 1)'], capture_output=True, text=True, check=True).stdout, end='')\n");
+  here_.write(
+      "sub.py",
+      "import subprocess, sys\n"
+      "print(subprocess.run(['/bin/echo', 'from echo'], capture_output=True, text=True, check=True).stdout, end='')\n"
+      "print(subprocess.run([sys.executable, '-c', 'print(1 + 1)'], capture_output=True, text=True, "
+      "check=True).stdout, end='')\n");
   EXPECT_NE(progtc_run({"sub.py"}).status, 0);  // strict starts no programs
   const auto learned = progtc({"policy", "learn", "--yes", "-o", "learned.json", "--", "sub.py"});
   ASSERT_EQ(learned.status, 0) << learned.err;
@@ -130,7 +132,9 @@ TEST_F(SandboxTest, LearningIsTheUsersOwnChoice) {
   EXPECT_NE(end.err.find("--yes"), std::string::npos);
 }
 TEST_F(SandboxTest, LearningPrintsThePolicyAloneToStdout) {
-  here_.write("a.py", "import socket\ns = socket.create_server(('127.0.0.1', 0))\nc = socket.create_connection(s.getsockname())\nprint('ran')");
+  here_.write("a.py",
+              "import socket\ns = socket.create_server(('127.0.0.1', 0))\nc = "
+              "socket.create_connection(s.getsockname())\nprint('ran')");
   const auto end = progtc({"policy", "learn", "-y", "a.py"});
   EXPECT_EQ(end.status, 0) << end.err;
   EXPECT_EQ(end.out.find("ran\n"), std::string::npos);

@@ -29,12 +29,12 @@ rapidjson::Document parsed(const runner::RunOutcome& outcome) {
 }
 
 TEST(ReportJsonTest, HasAllFieldsOnEveryEnding) {
-  for (const OutcomeKind kind :
-       {OutcomeKind::kExited, OutcomeKind::kSignaled, OutcomeKind::kTimeout, OutcomeKind::kCpuLimit, OutcomeKind::kMemoryLimit,
-        OutcomeKind::kOutputLimit, OutcomeKind::kProtocolViolation, OutcomeKind::kSetupFailed, OutcomeKind::kCancelled}) {
+  for (const OutcomeKind kind : {OutcomeKind::kExited, OutcomeKind::kSignaled, OutcomeKind::kTimeout,
+                                 OutcomeKind::kCpuLimit, OutcomeKind::kMemoryLimit, OutcomeKind::kOutputLimit,
+                                 OutcomeKind::kProtocolViolation, OutcomeKind::kSetupFailed, OutcomeKind::kCancelled}) {
     const auto json = parsed(outcome_of(kind));
-    for (const char* key : {"run_id", "kind", "exit_code", "signal", "cause", "value", "error", "stdout", "stderr", "usage",
-                            "timing", "denials", "policy", "enforced_by", "degraded", "notes", "files"})
+    for (const char* key : {"run_id", "kind", "exit_code", "signal", "cause", "value", "error", "stdout", "stderr",
+                            "usage", "timing", "denials", "policy", "enforced_by", "degraded", "notes", "files"})
       EXPECT_TRUE(json.HasMember(key)) << key;
     EXPECT_STREQ(json["kind"].GetString(), runner::to_string(kind));
   }
@@ -71,17 +71,20 @@ TEST(ReportJsonTest, HoldsWhatHappened) {
 
 TEST(ReportJunitTest, AGoodRunIsAPassedTest) {
   const std::string xml = report_junit(outcome_of(OutcomeKind::kExited), "a.py");
-  EXPECT_NE(xml.find("<testsuites tests=\"1\" failures=\"0\" errors=\"0\" time=\"1.234567\">"), std::string::npos) << xml;
+  EXPECT_NE(xml.find("<testsuites tests=\"1\" failures=\"0\" errors=\"0\" time=\"1.234567\">"), std::string::npos)
+      << xml;
   EXPECT_NE(xml.find("<testcase classname=\"progtc-run.strict\" name=\"a.py\""), std::string::npos);
   EXPECT_EQ(xml.find("<failure"), std::string::npos);
   EXPECT_EQ(xml.find("<error"), std::string::npos);
 }
 TEST(ReportJunitTest, EndingsAreFailuresAndABrokenSandboxIsAnError) {
-  for (const OutcomeKind kind : {OutcomeKind::kSignaled, OutcomeKind::kTimeout, OutcomeKind::kCpuLimit, OutcomeKind::kMemoryLimit,
-                                 OutcomeKind::kOutputLimit, OutcomeKind::kProtocolViolation, OutcomeKind::kCancelled}) {
+  for (const OutcomeKind kind :
+       {OutcomeKind::kSignaled, OutcomeKind::kTimeout, OutcomeKind::kCpuLimit, OutcomeKind::kMemoryLimit,
+        OutcomeKind::kOutputLimit, OutcomeKind::kProtocolViolation, OutcomeKind::kCancelled}) {
     runner::RunOutcome outcome = outcome_of(kind);
     outcome.signal = 9;
-    EXPECT_NE(report_junit(outcome, "a.py").find(std::string("<failure type=\"") + runner::to_string(kind) + "\" message=\"a cause\">"),
+    EXPECT_NE(report_junit(outcome, "a.py")
+                  .find(std::string("<failure type=\"") + runner::to_string(kind) + "\" message=\"a cause\">"),
               std::string::npos);
   }
   runner::RunOutcome exited = outcome_of(OutcomeKind::kExited);
@@ -103,17 +106,23 @@ TEST(ReportJunitTest, NothingTheCodeWritesLeavesItsElement) {
   EXPECT_EQ(xml.find('\x1b'), std::string::npos);
   EXPECT_NE(xml.find("name=\"a&lt;b&quot;.py\""), std::string::npos);
   EXPECT_NE(xml.find("message=\"&lt;/failure&gt; &amp; &quot;x&quot;\""), std::string::npos);
-  EXPECT_NE(xml.find("<system-out>]]&gt;&lt;/system-out&gt;&lt;testcase/&gt;\xEF\xBF\xBD[0m\xEF\xBF\xBD"), std::string::npos) << xml;
+  EXPECT_NE(xml.find("<system-out>]]&gt;&lt;/system-out&gt;&lt;testcase/&gt;\xEF\xBF\xBD[0m\xEF\xBF\xBD"),
+            std::string::npos)
+      << xml;
 }
 
 TEST(TextTest, XmlHoldsNoControlCharacters) {
-  EXPECT_EQ(to_xml(std::string("a\0b\t\n\x1f\x7f", 7)), "a\xEF\xBF\xBD" "b\t\n\xEF\xBF\xBD\x7f");
+  EXPECT_EQ(to_xml(std::string("a\0b\t\n\x1f\x7f", 7)),
+            "a\xEF\xBF\xBD"
+            "b\t\n\xEF\xBF\xBD\x7f");
   EXPECT_EQ(to_xml("\xEF\xBF\xBE"), "\xEF\xBF\xBD");  // U+FFFE is no character of XML 1.0
   EXPECT_EQ(to_xml("größe 😀"), "größe 😀");
 }
 TEST(TextTest, ATerminalSeesNoEscapes) {
   EXPECT_EQ(to_terminal("a\x1b]0;x\x07\n\tb\x7f"), "a\\x1b]0;x\\x07\n\tb\\x7f");
-  EXPECT_EQ(to_terminal("\xC2\x9B" "31m"), "\\x9b31m");  // the one-character form of ESC [
+  EXPECT_EQ(to_terminal("\xC2\x9B"
+                        "31m"),
+            "\\x9b31m");  // the one-character form of ESC [
   EXPECT_EQ(to_terminal("\xC2\xA0größe"), "\xC2\xA0größe");
   EXPECT_EQ(to_terminal("a\u202Eb\u2066c"), "a\\u202eb\\u2066c");  // text that reads in another order than it is
 }

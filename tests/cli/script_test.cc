@@ -33,7 +33,8 @@ TEST(ScriptTest, OddBytesWithoutACodingLineAreNamed) {
   const auto script = read_script("a.py");
   ASSERT_FALSE(script);
   EXPECT_EQ(script.error().context,
-            "'a.py' is not UTF-8 at byte 11, line 2, and has no coding line: Invalid or incomplete multibyte or wide character");
+            "'a.py' is not UTF-8 at byte 11, line 2, and has no coding line: Invalid or incomplete multibyte or wide "
+            "character");
 }
 TEST(ScriptTest, WhatCannotBeReadDecidesTheExitStatus) {
   const TemporaryDirectory here;

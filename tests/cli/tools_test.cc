@@ -7,13 +7,16 @@ namespace progtc::cli {
 namespace {
 
 TEST(ToKwargsTest, ValuesAreJsonWhereTheyReadAsSuch) {
-  EXPECT_EQ(*to_kwargs({"n=91", "ok=true", "none=null", "list=[1, 2]", "text=hello", "path=/tmp/a=b", "quoted=\"x\"", "empty="}, ""),
-            R"({"n": 91, "ok": true, "none": null, "list": [1, 2], "text": "hello", "path": "/tmp/a=b", "quoted": "\"x\"", "empty": ""})");
+  EXPECT_EQ(
+      *to_kwargs(
+          {"n=91", "ok=true", "none=null", "list=[1, 2]", "text=hello", "path=/tmp/a=b", "quoted=\"x\"", "empty="}, ""),
+      R"({"n": 91, "ok": true, "none": null, "list": [1, 2], "text": "hello", "path": "/tmp/a=b", "quoted": "\"x\"", "empty": ""})");
   EXPECT_EQ(*to_kwargs({}, ""), "{}");
 }
 TEST(ToKwargsTest, TheSchemaDecidesWhatIsText) {
-  EXPECT_EQ(*to_kwargs({"version=1", "n=1"}, R"({"properties": {"version": {"type": "string"}, "n": {"type": "integer"}}})"),
-            R"({"version": "1", "n": 1})");
+  EXPECT_EQ(
+      *to_kwargs({"version=1", "n=1"}, R"({"properties": {"version": {"type": "string"}, "n": {"type": "integer"}}})"),
+      R"({"version": "1", "n": 1})");
 }
 TEST(ToKwargsTest, WrongWordsAreNamed) {
   EXPECT_EQ(to_kwargs({"x"}, "").error().context, "expected NAME=VALUE, got 'x': Invalid argument");
