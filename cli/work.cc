@@ -117,6 +117,8 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   request.project_dir = fs::current_path(failed).string();
   request.guest_dir = guest;
   request.policy = policy;
+  if (!options.out.empty() && fs::exists(options.out, failed) && !fs::is_directory(options.out, failed))
+    return from_errno(ENOTDIR, "--out " + options.out);
   request.out_dir = options.out.empty() ? "" : fs::absolute(options.out).lexically_normal().string();
   request.allow_degraded = {options.allow_degraded.begin(), options.allow_degraded.end()};
   request.job = std::move(work.job);
