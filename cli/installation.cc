@@ -1,5 +1,9 @@
 #include "cli/installation.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <filesystem>
 
 namespace progtc::cli {
@@ -32,6 +36,15 @@ std::string shared_file(const std::string& name) {
   std::error_code failed;
   const auto file = here / "share/progtc" / name;
   return !here.empty() && fs::exists(file, failed) ? file.string() : "";
+}
+
+void fill_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) != -1) continue;
+    // The lowest free number is this one. Not close-on-exec: it stands for a stream that is inherited.
+    if (::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY) != fd)
+      std::abort();  // NOLINT(android-cloexec-open)
+  }
 }
 
 }  // namespace progtc::cli

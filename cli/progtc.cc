@@ -6,6 +6,7 @@
 
 #include "cli/console.h"
 #include "cli/doctor_command.h"
+#include "cli/installation.h"
 #include "cli/learn.h"
 #include "cli/policy_commands.h"
 #include "cli/progtc_options.h"
@@ -65,6 +66,7 @@ int main_program(int argc, char** argv) {
 }  // namespace progtc::cli
 
 int main(int argc, char** argv) {
+  progtc::cli::fill_standard_descriptors();
   try {
     return progtc::cli::main_program(argc, argv);
   } catch (const std::exception& bug) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/console.h"
+#include "cli/installation.h"
 #include "cli/policy_loader.h"
 #include "cli/run_options.h"
 #include "cli/work.h"
@@ -68,6 +69,7 @@ int main_program(int argc, char** argv) {
 }  // namespace progtc::cli
 
 int main(int argc, char** argv) {
+  progtc::cli::fill_standard_descriptors();
   try {
     return progtc::cli::main_program(argc, argv);
   } catch (const std::exception& bug) {

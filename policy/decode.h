@@ -11,18 +11,18 @@
 namespace progtc::policy {
 
 enum class PolicyErrc {
-  kSyntax = 1,       // not JSON with comments, wrong encoding, nested too deeply
-  kType,             // "expected …, got …"
-  kRange,            // a number, size or time outside its bounds
-  kUnknownKey,       // with the near matches
+  kSyntax = 1,  // not JSON with comments, wrong encoding, nested too deeply
+  kType,        // "expected …, got …"
+  kRange,       // a number, size or time outside its bounds
+  kUnknownKey,  // with the near matches
   kRepeatedKey,
-  kMissingReason,    // a relaxation without "reason"
-  kUnknownPolicy,    // `extends` names nothing known, with the near matches
-  kCycle,            // a policy extends itself, however indirectly
+  kMissingReason,  // a relaxation without "reason"
+  kUnknownPolicy,  // `extends` names nothing known, with the near matches
+  kCycle,          // a policy extends itself, however indirectly
   kUnknownSyscall,
   kUnknownGroup,
   kTooLarge,
-  kUnreadable,       // the resolver could not read a file
+  kUnreadable,  // the resolver could not read a file
 };
 const boost::system::error_category& policy_category() noexcept;
 boost::system::error_code make_error_code(PolicyErrc code) noexcept;
@@ -45,7 +45,8 @@ const std::vector<PolicySource>& shipped_policies();
 // Resolves shipped names only.
 Result<PolicySource> resolve_shipped(std::string_view name, std::string_view from);
 
-// The effective policy as the JSON a file would hold (no `extends`, no reasons), stable in order: for --explain and the digest.
+// The effective policy as the JSON a file would hold (no `extends`, no reasons), stable in order: for --explain and the
+// digest.
 std::string to_json(const Policy& policy);
 // SHA-256 of to_json(), in hex.
 std::string digest(const Policy& policy);

@@ -12,7 +12,8 @@ namespace progtc::policy {
 
 // One thing of the host that the sandbox may see.
 struct Bind {
-  // An absolute host path, or one of the names the runner resolves: "@python" (the interpreter and its standard library),
+  // An absolute host path, or one of the names the runner resolves: "@python" (the interpreter and its standard
+  // library),
   // "@libraries" (the dynamic loader and the system's shared libraries), "@certificates", "@timezones", "@packages"
   // (system-wide packages of the interpreter), "@user-packages" (the calling user's), "@programs" (/usr/bin, /bin),
   // "@project" (the caller's current directory; the only one that may be writable or have a target).
@@ -49,7 +50,7 @@ enum class NetworkMode : std::uint8_t {
 // One call allowed only where an argument fits. Rules for one call are alternatives; without a fit the call is denied.
 struct ArgumentRule {
   std::string call;
-  unsigned argument = 0;     // 0..5
+  unsigned argument = 0;       // 0..5
   std::uint64_t mask = ~0ULL;  // applied before comparing; all 64 bits unless said otherwise
   std::vector<std::uint64_t> values;
   bool operator==(const ArgumentRule&) const = default;
@@ -65,10 +66,10 @@ struct Syscalls {
 
 struct Limits {
   std::chrono::milliseconds wall{10'000};
-  std::chrono::milliseconds cpu{10'000};    // processor time, all threads and processes together
-  double cpus = 1.0;                        // rate: processors' worth of time per second
+  std::chrono::milliseconds cpu{10'000};     // processor time, all threads and processes together
+  double cpus = 1.0;                         // rate: processors' worth of time per second
   std::uint64_t memory_bytes = 64ULL << 20;  // swap is always 0
-  std::uint64_t processes = 1;              // tasks: processes and threads together, without the sandbox's own pid 1
+  std::uint64_t processes = 1;               // tasks: processes and threads together, without the sandbox's own pid 1
   std::uint64_t open_files = 64;
   std::uint64_t file_size_bytes = 1ULL << 20;
   std::uint64_t output_bytes = 1ULL << 20;  // stdout and stderr together; more ends the run

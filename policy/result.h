@@ -47,15 +47,14 @@ inline Error with_context(std::string_view step, Error error) {
 
 // PROGTC_TRY(declaration, expression): binds the value, or returns the error from the enclosing function.
 // Not for coroutines, which write the two lines out.
-#define PROGTC_TRY(declaration, ...)                                         \
-  auto PROGTC_CONCAT(progtc_try_, __LINE__) = (__VA_ARGS__);                 \
-  if (!PROGTC_CONCAT(progtc_try_, __LINE__))                                 \
-    return std::move(PROGTC_CONCAT(progtc_try_, __LINE__)).error();          \
+#define PROGTC_TRY(declaration, ...)                                                                         \
+  auto PROGTC_CONCAT(progtc_try_, __LINE__) = (__VA_ARGS__);                                                 \
+  if (!PROGTC_CONCAT(progtc_try_, __LINE__)) return std::move(PROGTC_CONCAT(progtc_try_, __LINE__)).error(); \
   declaration = std::move(*PROGTC_CONCAT(progtc_try_, __LINE__))
 
 // The same for a Result<void>.
-#define PROGTC_CHECK(...)                                        \
-  do {                                                           \
-    auto progtc_check = (__VA_ARGS__);                           \
-    if (!progtc_check) return std::move(progtc_check).error();   \
+#define PROGTC_CHECK(...)                                      \
+  do {                                                         \
+    auto progtc_check = (__VA_ARGS__);                         \
+    if (!progtc_check) return std::move(progtc_check).error(); \
   } while (false)

@@ -21,8 +21,8 @@ enum class DenyAction : std::uint8_t {
   kErrno,   // SECCOMP_RET_ERRNO with EPERM: for a program without a listener
 };
 
-// Compiles the system call rules of `policy` (groups, allow, deny, argument rules and what its network mode implies) for
-// the native architecture. Pure; needs no privilege.
+// Compiles the system call rules of `policy` (groups, allow, deny, argument rules and what its network mode implies)
+// for the native architecture. Pure; needs no privilege.
 // - Another syscall table (i386, x32) kills the process: number 59 is execve on x86-64, something else on i386.
 // - A call that libseccomp does not know, and the few that must look absent (clone3), answer ENOSYS.
 // - A known call that is not allowed meets `action`.
@@ -38,7 +38,7 @@ Result<SeccompProgram> compile_seccomp_anew(const Policy& policy, DenyAction act
 struct DenialText {
   std::string call;  // "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, 0)"
   std::string rule;  // "network: none" or "syscalls: execve is in no allowed group"
-  std::string fix;   // the policy line that would allow it: "\"network\": {\"mode\": \"loopback\", \"reason\": \"…\"}"
+  std::string fix;  // the policy line that would allow it: "\"network\": {\"mode\": \"loopback\", \"reason\": \"…\"}"
 };
 
 // Explains why `policy` denies the call numbered `nr` with these arguments. Total: an unknown number gets a text too.

@@ -82,7 +82,8 @@ std::uint64_t pid_namespace() {
   return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
 }
 
-// progtc-NAMESPACE-PID-STARTTIME-SERIAL or progtc-LEASE-SERIAL: who owns the group, in a form a later process can check.
+// progtc-NAMESPACE-PID-STARTTIME-SERIAL or progtc-LEASE-SERIAL: who owns the group, in a form a later process can
+// check.
 std::string new_group_name(CgroupMechanism mechanism, const Identity& identity) {
   static std::atomic<unsigned> serial{0};
   if (mechanism == CgroupMechanism::kV1 && identity.is_root_run)
@@ -137,7 +138,8 @@ std::map<std::string, std::string> own_groups() {
 
 std::string directory_of(const Mount& mount, const std::string& group) {
   std::string below = group;
-  if (mount.root != "/" && below.compare(0, mount.root.size(), mount.root) == 0) below = below.substr(mount.root.size());
+  if (mount.root != "/" && below.compare(0, mount.root.size(), mount.root) == 0)
+    below = below.substr(mount.root.size());
   if (below == "/") below.clear();
   const std::string path = mount.point + below;
   std::error_code ignored;
@@ -173,15 +175,16 @@ bool has_memory_and_pids(const std::vector<std::string>& controllers) {
          std::count(controllers.begin(), controllers.end(), "pids") == 1;
 }
 
-// A v2 group with inner processes cannot hand controllers to children ("no internal processes"), so we go into a leaf first,
-// which is only ours to decide when nobody else lives in the group.
+// A v2 group with inner processes cannot hand controllers to children ("no internal processes"), so we go into a leaf
+// first, which is only ours to decide when nobody else lives in the group.
 bool use_own_v2_group(const std::string& own, CgroupSite& site) {
   if (!may_make_groups_in(own)) {
     site.why_none = "'" + own + "' is not delegated to this user";
     return false;
   }
   const auto pids = processes_in(own);
-  const bool is_root_group = ::access((own + "/cgroup.type").c_str(), F_OK) != 0;  // the root may hold processes and children
+  const bool is_root_group =
+      ::access((own + "/cgroup.type").c_str(), F_OK) != 0;  // the root may hold processes and children
   if (!is_root_group && !(pids.size() == 1 && pids[0] == ::getpid())) {
     site.why_none = "other processes share the cgroup '" + own + "'";
     return false;
@@ -235,7 +238,8 @@ bool try_v1(CgroupSite& site) {
     std::istringstream options(mount.options);
     for (std::string option; std::getline(options, option, ',');) {
       const auto own = groups.find(option);
-      if (own == groups.end() || (option != "memory" && option != "pids" && option != "cpu" && option != "cpuacct")) continue;
+      if (own == groups.end() || (option != "memory" && option != "pids" && option != "cpu" && option != "cpuacct"))
+        continue;
       const std::string directory = directory_of(mount, own->second);
       if (may_make_groups_in(directory)) parents[option] = directory;
     }
@@ -289,9 +293,12 @@ void sweep_directory(const std::string& parent) {
 
 const char* to_string(CgroupMechanism mechanism) noexcept {
   switch (mechanism) {
-    case CgroupMechanism::kNone: return "none";
-    case CgroupMechanism::kV1: return "cgroup v1";
-    case CgroupMechanism::kV2: return "cgroup v2";
+    case CgroupMechanism::kNone:
+      return "none";
+    case CgroupMechanism::kV1:
+      return "cgroup v1";
+    case CgroupMechanism::kV2:
+      return "cgroup v2";
   }
   return "unknown";
 }
@@ -335,7 +342,7 @@ Result<Cgroup> Cgroup::create(const CgroupSite& site, const policy::Limits& limi
   const std::string name = new_group_name(site.mechanism, identity);
   const std::string memory = std::to_string(limits.memory_bytes);
   const std::string tasks = std::to_string(limits.processes + 1);  // init
-  constexpr std::uint64_t kPeriodUs = 100'000;  // the kernel's default
+  constexpr std::uint64_t kPeriodUs = 100'000;                     // the kernel's default
   const std::string quota_us = std::to_string(static_cast<std::uint64_t>(std::llround(limits.cpus * kPeriodUs)));
 
   if (site.mechanism == CgroupMechanism::kV2) {
@@ -390,9 +397,7 @@ bool Cgroup::bounds(const std::string& control) const {
   return false;
 }
 
-Result<sys::UniqueFd> Cgroup::directory() const {
-  return sys::openat(AT_FDCWD, v2_.c_str(), O_RDONLY | O_DIRECTORY);
-}
+Result<sys::UniqueFd> Cgroup::directory() const { return sys::openat(AT_FDCWD, v2_.c_str(), O_RDONLY | O_DIRECTORY); }
 
 Result<std::vector<sys::UniqueFd>> Cgroup::procs_files() const {
   std::vector<sys::UniqueFd> files;

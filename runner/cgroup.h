@@ -1,6 +1,6 @@
 #pragma once
-// The control group of one run: what bounds memory, tasks and processor time of everything in a sandbox together, and what
-// the kernel says afterwards about their use (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/).
+// The control group of one run: what bounds memory, tasks and processor time of everything in a sandbox together, and
+// what the kernel says afterwards about their use (Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/).
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -21,19 +21,20 @@ const char* to_string(CgroupMechanism mechanism) noexcept;  // "none", "cgroup v
 // Where run cgroups can be made. Found once per host process.
 struct CgroupSite {
   CgroupMechanism mechanism = CgroupMechanism::kNone;
-  std::string v2_parent;                         // directory below which a run's cgroup is made
+  std::string v2_parent;                          // directory below which a run's cgroup is made
   std::map<std::string, std::string> v1_parents;  // controller ("memory", "pids", "cpu", "cpuacct") → directory
-  std::vector<std::string> controllers;          // those available
-  std::string why_none;                          // what was tried, for doctor and for messages
+  std::vector<std::string> controllers;           // those available
+  std::string why_none;                           // what was tried, for doctor and for messages
 };
 
 // Looks, in this order, for: a delegated v2 group of our own, v1 hierarchies we may write, a transient scope asked of
-// systemd over D-Bus. Moves this process into a leaf of its own group where v2 demands that. Sweeps what killed hosts left.
+// systemd over D-Bus. Moves this process into a leaf of its own group where v2 demands that. Sweeps what killed hosts
+// left.
 CgroupSite find_cgroup_site(bool may_ask_systemd = true);
 
-// Removes groups whose owner is gone, killing what is in them. A v2 group names its owner by pid namespace, pid and start
-// time; the sandbox does not see the name, as its cgroup namespace begins there. A v1 group, which the code can see, is
-// named by the lease of the run's sandbox id, which lives as long as the host process holds it.
+// Removes groups whose owner is gone, killing what is in them. A v2 group names its owner by pid namespace, pid and
+// start time; the sandbox does not see the name, as its cgroup namespace begins there. A v1 group, which the code can
+// see, is named by the lease of the run's sandbox id, which lives as long as the host process holds it.
 void sweep_cgroups(const CgroupSite& site);
 
 class Cgroup {

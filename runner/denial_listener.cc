@@ -23,8 +23,8 @@ constexpr std::size_t kMaxDistinct = 256;  // further ones are counted on the la
 
 }  // namespace
 
-DenialListener::DenialListener(const asio::any_io_executor& executor, sys::UniqueFd listener, const policy::Policy& policy,
-                               OnCall learn)
+DenialListener::DenialListener(const asio::any_io_executor& executor, sys::UniqueFd listener,
+                               const policy::Policy& policy, OnCall learn)
     : listener_(executor, listener.release()), pause_(executor), policy_(policy), learn_(std::move(learn)) {}
 
 void DenialListener::write_down(const seccomp_data& call) {

@@ -17,8 +17,8 @@ struct seccomp_notif;
 namespace progtc::runner {
 
 // Reads a sandbox's seccomp notifications (seccomp_unotify(2)). Every one is written down and answered with EPERM: the
-// answer is never "continue", so nothing the code does to its memory meanwhile can turn a denial into a permission. Only
-// the policy learner's runs know another answer.
+// answer is never "continue", so nothing the code does to its memory meanwhile can turn a denial into a permission.
+// Only the policy learner's runs know another answer.
 class DenialListener {
  public:
   // For the policy learner only: told of each call before it is answered, with its caller; true lets the call happen.
@@ -26,7 +26,8 @@ class DenialListener {
   DenialListener(const boost::asio::any_io_executor& executor, sys::UniqueFd listener, const policy::Policy& policy,
                  OnCall learn = nullptr);
 
-  // Until the sandbox ends. Answers are paced after the first hundred, so that a flood of denials slows its author only.
+  // Until the sandbox ends. Answers are paced after the first hundred, so that a flood of denials slows its author
+  // only.
   boost::asio::awaitable<void> listen();
   [[nodiscard]] const std::vector<Denial>& denials() const noexcept { return denials_; }
 

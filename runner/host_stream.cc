@@ -23,7 +23,8 @@ HostStream::HostStream(const asio::any_io_executor& executor, int fd, Direction 
 
 asio::awaitable<void> HostStream::wait() {
   if (!is_pollable_) co_return;
-  auto [failed] = co_await gate_.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
+  auto [failed] =
+      co_await gate_.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
   (void)failed;  // cancelled: the caller's next await says so; anything else shows at the read or write itself
 }
 

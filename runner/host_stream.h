@@ -12,7 +12,8 @@ namespace progtc::runner {
 
 // One of the host's own standard streams, read or written without blocking the loop and without touching its flags: the
 // open file is shared with the shell and with other programs, and O_NONBLOCK would change it for them too. Waiting goes
-// through an epoll descriptor of our own; what epoll refuses (regular files) never blocks for long and is used directly.
+// through an epoll descriptor of our own; what epoll refuses (regular files) never blocks for long and is used
+// directly.
 class HostStream {
  public:
   enum class Direction { kRead, kWrite };

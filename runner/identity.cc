@@ -32,7 +32,8 @@ uid_t first_mapped_id(const char* map) {
   std::uint64_t outside = 0;
   std::uint64_t count = 0;
   while (file >> inside >> outside >> count) {
-    if (inside <= kFirstSandboxId && inside + count >= std::uint64_t{kFirstSandboxId} + kSandboxIdCount) return kFirstSandboxId;
+    if (inside <= kFirstSandboxId && inside + count >= std::uint64_t{kFirstSandboxId} + kSandboxIdCount)
+      return kFirstSandboxId;
     if (count > 2 * std::uint64_t{kSandboxIdCount} && inside + count > best) best = inside + count;
   }
   return best == 0 ? 0 : static_cast<uid_t>(best - kSandboxIdCount);
@@ -108,7 +109,8 @@ Result<sys::UniqueFd> clone_mount_idmapped(int source_fd, uid_t owner, gid_t gro
   };
   const auto map = [&]() -> Result<sys::UniqueFd> {
     const std::string proc = "/proc/" + std::to_string(pid);
-    for (const auto& [name, from, to] : {std::tuple{"/uid_map", owner, identity.uid}, std::tuple{"/gid_map", group, identity.gid}}) {
+    for (const auto& [name, from, to] :
+         {std::tuple{"/uid_map", owner, identity.uid}, std::tuple{"/gid_map", group, identity.gid}}) {
       PROGTC_TRY(const auto file, sys::openat(AT_FDCWD, (proc + name).c_str(), O_WRONLY));
       PROGTC_CHECK(sys::write_all(file.get(), std::to_string(from) + " " + std::to_string(to) + " 1\n"));
     }

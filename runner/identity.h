@@ -21,8 +21,8 @@ struct Identity {
   static Result<Identity> acquire();
 };
 
-// Maps the sandbox's user and group in the fresh user namespace of `pid` to `identity`. Errors: errno of the writes; EPERM
-// where something (AppArmor, a container) lets the namespace be made and then takes its use away.
+// Maps the sandbox's user and group in the fresh user namespace of `pid` to `identity`. Errors: errno of the writes;
+// EPERM where something (AppArmor, a container) lets the namespace be made and then takes its use away.
 Result<void> write_id_maps(pid_t pid, const Identity& identity);
 
 // systemd's table of ids (systemd.io/UIDS-GIDS) leaves 1879048192…2147352575 free; ours lie in there.
@@ -32,9 +32,9 @@ inline constexpr uid_t kSandboxIdCount = 4096;
 // Whether a process that lives, this one included, holds the id of `slot`. Root only.
 bool is_sandbox_id_leased(unsigned slot);
 
-// A detached clone of the mount at `source_fd` (O_PATH) in which files of `owner`:`group` belong to `identity`, and what the
-// sandbox makes belongs to `owner`:`group` on disk (mount_setattr(2), MOUNT_ATTR_IDMAP). Needs root.
-// Errors: errno; EINVAL where the file system has no id-mapped mounts.
+// A detached clone of the mount at `source_fd` (O_PATH) in which files of `owner`:`group` belong to `identity`, and
+// what the sandbox makes belongs to `owner`:`group` on disk (mount_setattr(2), MOUNT_ATTR_IDMAP). Needs root. Errors:
+// errno; EINVAL where the file system has no id-mapped mounts.
 Result<sys::UniqueFd> clone_mount_idmapped(int source_fd, uid_t owner, gid_t group, const Identity& identity);
 
 }  // namespace progtc::runner

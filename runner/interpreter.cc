@@ -47,8 +47,7 @@ Result<Answer> ask(const std::string& program) {
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   const char* argv[] = {program.c_str(), "-I", "-S", "-c", kQuestion, nullptr};
   pid_t pid = -1;
-  const int failed =
-      ::posix_spawn(&pid, program.c_str(), &actions, nullptr, const_cast<char* const*>(argv), environ);
+  const int failed = ::posix_spawn(&pid, program.c_str(), &actions, nullptr, const_cast<char* const*>(argv), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return from_errno(failed, "start '" + program + "'");
   write_end.reset();
@@ -106,14 +105,16 @@ std::optional<std::string> read_cache(const std::string& dir, const std::string&
   sys::UniqueFd file(::open((dir + "/python-" + key).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat info {};
   // Only what this user wrote and nobody else could.
-  if (!file || ::fstat(file.get(), &info) == -1 || info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) return std::nullopt;
+  if (!file || ::fstat(file.get(), &info) == -1 || info.st_uid != ::geteuid() || (info.st_mode & 022) != 0)
+    return std::nullopt;
   auto text = sys::read_all(file.get(), 64 << 10);
   if (!text) return std::nullopt;
   return *text;
 }
 
 void write_cache(const std::string& dir, const std::string& key, const std::string& text) {
-  if (sys::make_directories(dir, 0700)) (void)sys::write_file_atomically(dir + "/python-" + key, text, 0600).has_value();
+  if (sys::make_directories(dir, 0700))
+    (void)sys::write_file_atomically(dir + "/python-" + key, text, 0600).has_value();
 }
 
 Result<Interpreter> examine(const std::string& candidate, const std::string& cache_dir) {

@@ -9,19 +9,19 @@ namespace progtc::runner {
 
 // A Python of the host: where its parts are, so that a root view can be built for it.
 struct Interpreter {
-  std::string executable;   // absolute, without symbolic links
-  std::string called;       // absolute path as found; what sys.executable says
+  std::string executable;  // absolute, without symbolic links
+  std::string called;      // absolute path as found; what sys.executable says
   int major = 0;
   int minor = 0;
-  std::string base_prefix;  // "/usr"
-  std::string standard_library;               // "/usr/lib/python3.11"
-  std::vector<std::string> system_packages;   // where the system's packages live: "/usr/lib/python3/dist-packages"
-  std::string user_packages;                  // "~/.local/lib/python3.11/site-packages"; empty when there is none
+  std::string base_prefix;                   // "/usr"
+  std::string standard_library;              // "/usr/lib/python3.11"
+  std::vector<std::string> system_packages;  // where the system's packages live: "/usr/lib/python3/dist-packages"
+  std::string user_packages;                 // "~/.local/lib/python3.11/site-packages"; empty when there is none
 };
 
-// Finds the interpreter that `wanted` names: a name looked up on `path` (the PATH variable), or an absolute path. A candidate
-// that is a script, such as a version manager's shim, is asked what it stands for. What an interpreter says about itself is
-// remembered in `cache_dir` (empty: nowhere) under its inode and time, as asking costs a start of it.
+// Finds the interpreter that `wanted` names: a name looked up on `path` (the PATH variable), or an absolute path. A
+// candidate that is a script, such as a version manager's shim, is asked what it stands for. What an interpreter says
+// about itself is remembered in `cache_dir` (empty: nowhere) under its inode and time, as asking costs a start of it.
 // Errors: RunErrc::kNoInterpreter with what was tried; older than 3.9 is refused.
 Result<Interpreter> find_interpreter(const std::string& wanted, const std::string& path, const std::string& cache_dir);
 

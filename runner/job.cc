@@ -22,9 +22,12 @@ void put(Writer& writer, const char* key, const std::vector<std::string>& values
 
 const char* name_of(Job::Mode mode) {
   switch (mode) {
-    case Job::Mode::kScript: return "script";
-    case Job::Mode::kCode: return "code";
-    case Job::Mode::kModule: return "module";
+    case Job::Mode::kScript:
+      return "script";
+    case Job::Mode::kCode:
+      return "code";
+    case Job::Mode::kModule:
+      return "module";
   }
   return "code";
 }

@@ -12,10 +12,10 @@ namespace progtc::runner {
 struct Job {
   enum class Mode { kScript, kCode, kModule };
   Mode mode = Mode::kCode;
-  std::string code;            // kScript, kCode: source text, UTF-8
-  std::string code_base64;     // instead of `code`: source bytes in the encoding their coding line names
+  std::string code;         // kScript, kCode: source text, UTF-8
+  std::string code_base64;  // instead of `code`: source bytes in the encoding their coding line names
   std::string filename = "<string>";
-  std::string module;          // kModule
+  std::string module;  // kModule
   std::vector<std::string> argv;
   std::vector<std::string> path;  // in front of sys.path
   std::vector<std::string> site;  // behind it

@@ -1,5 +1,6 @@
 #pragma once
-// How a sandboxed program ended. This is a value, not an error: every run that was set up has one, and so has one that was not.
+// How a sandboxed program ended. This is a value, not an error: every run that was set up has one, and so has one that
+// was not.
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -43,8 +44,8 @@ struct GuestClaim {
   std::string error_type;                 // "ValueError"; empty when ok
   std::string error_message;
   std::string traceback;
-  int error_errno = 0;          // OSError.errno, 0 if none
-  std::string error_filename;   // OSError.filename, for hints
+  int error_errno = 0;         // OSError.errno, 0 if none
+  std::string error_filename;  // OSError.filename, for hints
 };
 
 struct Usage {
@@ -80,9 +81,10 @@ struct RunOutcome {
   std::vector<Denial> denials;
   std::string policy_name;
   std::string policy_digest;
-  std::map<std::string, std::string> enforced_by;  // control → mechanism: "memory" → "cgroup v1", "processes" → "rlimit"
-  std::vector<std::string> degraded;               // controls given up by --allow-degraded
-  std::vector<std::string> notes;                  // "no /proc: the kernel refused a fresh one"
+  std::map<std::string, std::string>
+      enforced_by;                    // control → mechanism: "memory" → "cgroup v1", "processes" → "rlimit"
+  std::vector<std::string> degraded;  // controls given up by --allow-degraded
+  std::vector<std::string> notes;     // "no /proc: the kernel refused a fresh one"
   std::vector<CollectedFile> files;
 };
 

@@ -56,7 +56,8 @@ class Planner {
     drop_covered_binds();
     PROGTC_CHECK(hang_binds());
     generate_etc();
-    for (const char* directory : {"/tmp", "/dev/shm", policy::kWorkPath, policy::kOutPath, "/proc"}) make_directory(directory);
+    for (const char* directory : {"/tmp", "/dev/shm", policy::kWorkPath, policy::kOutPath, "/proc"})
+      make_directory(directory);
     name_interpreter();
     list_writable();
     list_site_packages();
@@ -112,11 +113,13 @@ class Planner {
     bind.owner = info.st_uid;
     bind.group = info.st_gid;
     if (bind.source == "/" || bind.target == "/")
-      return run_error(RunErrc::kBindTarget, "bind '" + wanted + "': the whole root cannot be bound; name the directories needed");
+      return run_error(RunErrc::kBindTarget,
+                       "bind '" + wanted + "': the whole root cannot be bound; name the directories needed");
     if (!kind.is_device && !S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode))
       return run_error(RunErrc::kBindSource,
-                       "bind '" + wanted + "': only directories and regular files can be shown (a socket, pipe or device is a "
-                       "way out of the sandbox)");
+                       "bind '" + wanted +
+                           "': only directories and regular files can be shown (a socket, pipe or device is a "
+                           "way out of the sandbox)");
     plan_.binds.push_back(std::move(bind));
     return {};
   }
@@ -208,9 +211,10 @@ class Planner {
         const std::string there = outer->source + bind.target.substr(outer->target.size());
         struct stat info {};
         if (::lstat(there.c_str(), &info) == -1 || S_ISDIR(info.st_mode) != bind.is_directory || S_ISLNK(info.st_mode))
-          return run_error(RunErrc::kBindTarget, "bind '" + bind.source + "' at '" + bind.target + "': that place lies in the bind of '" +
-                                                     outer->source + "', which has no such " +
-                                                     (bind.is_directory ? "directory" : "file") + "; create it there first");
+          return run_error(RunErrc::kBindTarget,
+                           "bind '" + bind.source + "' at '" + bind.target + "': that place lies in the bind of '" +
+                               outer->source + "', which has no such " + (bind.is_directory ? "directory" : "file") +
+                               "; create it there first");
         continue;
       }
       for (const char* fixed : {"/proc", "/dev", kGuestPath})
@@ -219,8 +223,9 @@ class Planner {
                                                      " is the sandbox's own; choose another target");
       for (const char* fresh : {"/tmp", policy::kWorkPath, policy::kOutPath}) {
         if (bind.target == fresh)
-          return run_error(RunErrc::kBindTarget, "bind '" + bind.source + "' at '" + bind.target +
-                                                     "': that directory is private to each sandbox; choose one below it or elsewhere");
+          return run_error(RunErrc::kBindTarget,
+                           "bind '" + bind.source + "' at '" + bind.target +
+                               "': that directory is private to each sandbox; choose one below it or elsewhere");
         if (lies_below(bind.target, fresh)) plan_.late_binds += bind.target + '\0';
       }
       if (std::any_of(plan_.binds.begin(), plan_.binds.end(),
@@ -266,7 +271,8 @@ class Planner {
                                 ":/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n");
     add_file("/etc/group", "sandbox:x:" + id + ":\nnogroup:x:65534:\n");
     add_file("/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n");
-    add_file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n");
+    add_file("/etc/nsswitch.conf",
+             "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n");
     if (policy_.network == policy::NetworkMode::kHost)
       if (auto resolv = sys::read_file("/etc/resolv.conf", 64 << 10)) add_file("/etc/resolv.conf", *resolv);
   }

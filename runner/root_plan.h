@@ -1,6 +1,6 @@
 #pragma once
-// Which files of the host a sandbox sees, and what is made up for it: the policy's binds resolved into concrete sources, the
-// directories they hang in, and the few generated files of /etc.
+// Which files of the host a sandbox sees, and what is made up for it: the policy's binds resolved into concrete
+// sources, the directories they hang in, and the few generated files of /etc.
 #include <sys/types.h>
 
 #include <cstdint>
@@ -56,8 +56,8 @@ struct RootPlan {
   std::string inside(const std::string& host_path) const;
 };
 
-// Looks at the host's files and plans. Opens nothing for keeps: each bind carries the inode it saw, and the child refuses
-// another. Errors: RunErrc::kBindSource, kBindTarget naming the bind.
+// Looks at the host's files and plans. Opens nothing for keeps: each bind carries the inode it saw, and the child
+// refuses another. Errors: RunErrc::kBindSource, kBindTarget naming the bind.
 Result<RootPlan> plan_root(const policy::Policy& policy, const Interpreter& interpreter, const RootPlanInputs& inputs);
 
 }  // namespace progtc::runner

@@ -42,7 +42,8 @@ std::chrono::microseconds since(Clock::time_point start) {
 
 std::string new_run_id() {
   unsigned char bytes[16];
-  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) std::abort();  // the kernel has no randomness
+  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
+    std::abort();  // the kernel has no randomness
   constexpr char kDigits[] = "0123456789abcdef";
   std::string id;
   for (const unsigned char byte : bytes) {
@@ -63,8 +64,8 @@ void keep(Captured& captured, std::string_view bytes, std::size_t cap) {
 }
 
 // v1 has no clone into a group, and the first move of a process after a while waits for a grace period of the kernel's,
-// some ten milliseconds (cgroup_threadgroup_rwsem; kernel/cgroup/cgroup.c). So the worker is moved from a thread while it
-// starts the interpreter.
+// some ten milliseconds (cgroup_threadgroup_rwsem; kernel/cgroup/cgroup.c). So the worker is moved from a thread while
+// it starts the interpreter.
 class CgroupMove {
  public:
   CgroupMove(Template& sandbox, const Cgroup& group) {
@@ -100,7 +101,9 @@ class Supervisor {
         wall_(executor),
         cpu_(executor),
         reaper_(executor) {
-    handle_->on_cancel_ = [this](int signal, std::string cause) { end(OutcomeKind::kCancelled, std::move(cause), signal); };
+    handle_->on_cancel_ = [this](int signal, std::string cause) {
+      end(OutcomeKind::kCancelled, std::move(cause), signal);
+    };
   }
   ~Supervisor() { handle_->on_cancel_ = nullptr; }
   Supervisor(const Supervisor&) = delete;
@@ -127,8 +130,8 @@ class Supervisor {
   // ---- set-up ----
 
   asio::awaitable<Result<void>> set_up() {
-    auto interpreter = find_interpreter(policy_.python.interpreter, std::getenv("PATH") ? std::getenv("PATH") : "/usr/bin:/bin",
-                                        default_cache_dir());
+    auto interpreter = find_interpreter(
+        policy_.python.interpreter, std::getenv("PATH") ? std::getenv("PATH") : "/usr/bin:/bin", default_cache_dir());
     if (!interpreter) co_return interpreter.error();
     auto identity = Identity::acquire();
     if (!identity) co_return identity.error();
@@ -136,7 +139,8 @@ class Supervisor {
     const RootPlanInputs inputs{request_.project_dir, request_.guest_dir, identity_.is_root_run};
     auto plan = plan_root(policy_, *interpreter, inputs);
     if (!plan) co_return plan.error();
-    // Before the clone, because v2 clones into it; v1 has its slow part, the first move, done while the interpreter starts.
+    // Before the clone, because v2 clones into it; v1 has its slow part, the first move, done while the interpreter
+    // starts.
     if (auto made = make_cgroup(); !made) co_return made.error();
     SandboxSpec spec;
     spec.cgroup = cgroup_.mechanism() == CgroupMechanism::kNone ? nullptr : &cgroup_;
@@ -171,8 +175,8 @@ class Supervisor {
 
   bool gave_up(const std::string& control) const { return request_.allow_degraded.contains(control); }
 
-  // Bounds the run by a cgroup where there is one. Without one, resource limits per process are enough only for a policy
-  // that allows one process.
+  // Bounds the run by a cgroup where there is one. Without one, resource limits per process are enough only for a
+  // policy that allows one process.
   Result<void> make_cgroup() {
     if (gave_up("cgroup")) {
       outcome_.degraded.push_back("cgroup");
@@ -184,10 +188,11 @@ class Supervisor {
       } else {
         const auto& groups = policy_.syscalls.groups;
         if (std::find(groups.begin(), groups.end(), "processes") != groups.end())
-          return run_error(RunErrc::kControlMissing,
-                           "the policy allows more than one process, and no cgroup can bound them together (" + site.why_none +
-                               "); run `progtc doctor`, use a policy without the group \"processes\", or accept limits per "
-                               "process with --allow-degraded=cgroup");
+          return run_error(
+              RunErrc::kControlMissing,
+              "the policy allows more than one process, and no cgroup can bound them together (" + site.why_none +
+                  "); run `progtc doctor`, use a policy without the group \"processes\", or accept limits per "
+                  "process with --allow-degraded=cgroup");
         outcome_.notes.push_back("no cgroup (" + site.why_none + "): limits are per process");
         // RLIMIT_AS does not count what is only written, never mapped.
         request_.policy.syscalls.deny.push_back("memfd_create");
@@ -205,9 +210,10 @@ class Supervisor {
     const double fraction = policy_.limits.cpus - std::floor(policy_.limits.cpus);
     if (!cgroup_.bounds("cpus") && fraction > 0) {
       if (!gave_up("cpus"))
-        return run_error(RunErrc::kControlMissing,
-                         "limits.cpus is a fraction of a processor, which only a cgroup's cpu controller can enforce; use a whole "
-                         "number or --allow-degraded=cpus");
+        return run_error(
+            RunErrc::kControlMissing,
+            "limits.cpus is a fraction of a processor, which only a cgroup's cpu controller can enforce; use a whole "
+            "number or --allow-degraded=cpus");
       outcome_.degraded.push_back("cpus");
     }
     return {};
@@ -249,7 +255,7 @@ class Supervisor {
     outcome_.kind = kind;
     outcome_.cause = std::move(cause);
     outcome_.signal = signal;
-    if (!sandbox_) {  // during the set-up: nothing of the user's has run
+    if (!sandbox_) {                     // during the set-up: nothing of the user's has run
       if (template_) template_->kill();  // what is being waited for then ends, with an error nobody needs
       return;
     }
@@ -320,12 +326,14 @@ class Supervisor {
       if (bytes.size() < size) {
         captured.truncated = true;
         if (!is_over_)
-          end(OutcomeKind::kOutputLimit, "output reached " + policy::format_size(policy_.limits.output_bytes) + " (limits.output)");
+          end(OutcomeKind::kOutputLimit,
+              "output reached " + policy::format_size(policy_.limits.output_bytes) + " (limits.output)");
         captured.total += size - bytes.size();
       }
       if (to && !bytes.empty()) {
         if (auto written = co_await to->write(bytes); !written) {
-          // The reader has gone: the code meets a broken pipe, as it would without us. Anything else is a loss to be told.
+          // The reader has gone: the code meets a broken pipe, as it would without us. Anything else is a loss to be
+          // told.
           if (written.error().code != boost::system::errc::broken_pipe) lost_output_ = written.error().context;
           pipe.close();
           co_return;
@@ -335,7 +343,7 @@ class Supervisor {
   }
 
   asio::awaitable<void> feed() {
-      if (!request_.in) {
+    if (!request_.in) {
       sandbox_->stdin_pipe.close();
       co_return;
     }
@@ -343,7 +351,8 @@ class Supervisor {
     for (;;) {
       auto got = co_await request_.in->read_some(buffer.data(), buffer.size());
       if (!got || *got == 0 || is_over_) break;
-      auto [failed, size] = co_await asio::async_write(sandbox_->stdin_pipe, asio::buffer(buffer.data(), *got), use_result);
+      auto [failed, size] =
+          co_await asio::async_write(sandbox_->stdin_pipe, asio::buffer(buffer.data(), *got), use_result);
       if (failed) break;  // the code has closed its stdin
     }
     sandbox_->stdin_pipe.close();
@@ -353,15 +362,17 @@ class Supervisor {
     PeerEnd peer_end = co_await peer_.converse(std::move(sandbox_->channel), to_json(request_.job));
     outcome_.usage.tool_calls = peer_end.tool_calls;
     outcome_.claim = std::move(peer_end.claim);
-    if (!peer_end.violation.empty())
-      end(OutcomeKind::kProtocolViolation, "the code broke the channel's protocol: " + peer_end.violation);
+    if (peer_end.violation.empty()) co_return;
+    violation_ = "the code broke the channel's protocol: " + peer_end.violation;
+    end(OutcomeKind::kProtocolViolation, violation_);
   }
 
   asio::awaitable<void> watch_wall() {
-      wall_.expires_after(policy_.limits.wall);
+    wall_.expires_after(policy_.limits.wall);
     auto [cancelled] = co_await wall_.async_wait(use_result);
     if (!cancelled)
-      end(OutcomeKind::kTimeout, "wall time reached " + policy::format_duration(policy_.limits.wall) + " (limits.wall)");
+      end(OutcomeKind::kTimeout,
+          "wall time reached " + policy::format_duration(policy_.limits.wall) + " (limits.wall)");
   }
 
   std::string cpu_cause() const {
@@ -370,7 +381,7 @@ class Supervisor {
 
   // Sleeps as long as the limit cannot be reached: all processors busy from now on.
   asio::awaitable<void> watch_cpu() {
-      if (!cgroup_.bounds("cpu")) co_return;  // RLIMIT_CPU is exact for one process
+    if (!cgroup_.bounds("cpu")) co_return;  // RLIMIT_CPU is exact for one process
     for (;;) {
       const auto used = cgroup_.cpu_time();
       if (!used) co_return;
@@ -393,7 +404,7 @@ class Supervisor {
 
   // A kill inside the group ends the run even when its victim was a child of the code's.
   asio::awaitable<void> watch_memory() {
-      auto event = cgroup_.oom_event();
+    auto event = cgroup_.oom_event();
     if (!event || !*event) co_return;
     const bool is_v2 = cgroup_.mechanism() == CgroupMechanism::kV2;
     asio::posix::stream_descriptor watched(executor_, event->release());
@@ -420,7 +431,8 @@ class Supervisor {
   // ---- afterwards ----
 
   void read_usage(const progtc_exit& exited) {
-    outcome_.usage.cpu = std::max(std::chrono::microseconds(exited.cpu_us), cgroup_.cpu_time().value_or(std::chrono::microseconds(0)));
+    outcome_.usage.cpu =
+        std::max(std::chrono::microseconds(exited.cpu_us), cgroup_.cpu_time().value_or(std::chrono::microseconds(0)));
     outcome_.usage.memory_peak_bytes = cgroup_.memory_peak_bytes().value_or(exited.max_rss_bytes);
     const std::uint64_t tasks = cgroup_.tasks_peak().value_or(0);
     outcome_.usage.processes_peak = tasks > 0 ? tasks - 1 : 0;  // without init
@@ -437,6 +449,11 @@ class Supervisor {
       return;
     }
     if (is_ended_) return;
+    if (!violation_.empty()) {  // seen only when the code was over already
+      outcome_.kind = OutcomeKind::kProtocolViolation;
+      outcome_.cause = violation_;
+      return;
+    }
     if (!has_exited) {
       outcome_.kind = OutcomeKind::kSignaled;
       outcome_.signal = SIGKILL;
@@ -451,13 +468,16 @@ class Supervisor {
         outcome_.cause = "the code's output could not be passed on: " + lost_output_;
         return;
       }
-      outcome_.cause = outcome_.exit_code == 0 ? "the code ended" : "the code ended with status " + std::to_string(outcome_.exit_code);
+      outcome_.cause = outcome_.exit_code == 0 ? "the code ended"
+                                               : "the code ended with status " + std::to_string(outcome_.exit_code);
       return;
     }
     const int signal = WTERMSIG(exited.wait_status);
     outcome_.signal = signal;
-    // SIGXCPU is what RLIMIT_CPU sends; the account beside it keeps code from claiming the limit by raising the signal itself.
-    if ((signal == SIGKILL || signal == SIGXCPU) && std::chrono::microseconds(exited.cpu_us) * 10 >= policy_.limits.cpu * 9) {
+    // SIGXCPU is what RLIMIT_CPU sends; the account beside it keeps code from claiming the limit by raising the signal
+    // itself.
+    if ((signal == SIGKILL || signal == SIGXCPU) &&
+        std::chrono::microseconds(exited.cpu_us) * 10 >= policy_.limits.cpu * 9) {
       outcome_.kind = OutcomeKind::kCpuLimit;
       outcome_.cause = cpu_cause();
       return;
@@ -499,6 +519,7 @@ class Supervisor {
   std::uint64_t output_bytes_ = 0;
   std::uint64_t oom_kills_ = 0;
   std::string lost_output_;
+  std::string violation_;
   bool is_ended_ = false;  // by us, with a cause
   bool is_over_ = false;   // the worker's end is known
 };

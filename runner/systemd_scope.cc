@@ -35,8 +35,8 @@ struct Library {
     return handle && find(open_user, "sd_bus_open_user") && find(open_system, "sd_bus_open_system") &&
            find(flush_close_unref, "sd_bus_flush_close_unref") && find(call_method, "sd_bus_call_method") &&
            find(match_signal, "sd_bus_match_signal") && find(message_read, "sd_bus_message_read") &&
-           find(message_unref, "sd_bus_message_unref") && find(process, "sd_bus_process") && find(wait, "sd_bus_wait") &&
-           find(error_free, "sd_bus_error_free");
+           find(message_unref, "sd_bus_message_unref") && find(process, "sd_bus_process") &&
+           find(wait, "sd_bus_wait") && find(error_free, "sd_bus_error_free");
   }
 };
 
@@ -86,10 +86,10 @@ Result<void> enter_systemd_scope() {
       failed < 0)
     return bus_error(failed, "watch systemd's jobs");
   sd_bus_error error = SD_BUS_ERROR_NULL;
-  const int failed = library.call_method(bus.get(), kService, kPath, kManager, "StartTransientUnit", &error, nullptr,
-                                         "ssa(sv)a(sa(sv))", waited.unit.c_str(), "fail", 4, "Description", "s",
-                                         "progtc-run sandboxes", "Delegate", "b", 1, "CollectMode", "s",
-                                         "inactive-or-failed", "PIDs", "au", 1, static_cast<std::uint32_t>(::getpid()), 0);
+  const int failed = library.call_method(
+      bus.get(), kService, kPath, kManager, "StartTransientUnit", &error, nullptr, "ssa(sv)a(sa(sv))",
+      waited.unit.c_str(), "fail", 4, "Description", "s", "progtc-run sandboxes", "Delegate", "b", 1, "CollectMode",
+      "s", "inactive-or-failed", "PIDs", "au", 1, static_cast<std::uint32_t>(::getpid()), 0);
   if (failed < 0) {
     const std::string said = error.message ? std::string(": ") + error.message : "";
     library.error_free(&error);

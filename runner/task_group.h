@@ -24,8 +24,9 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  // Starts `task`. After cancel() its next await throws operation_aborted, which ends it quietly; a cancellation between two
-  // awaits is remembered, so none is lost. Any other exception is a bug and leaves through the executor's run().
+  // Starts `task`. After cancel() its next await throws operation_aborted, which ends it quietly; a cancellation
+  // between two awaits is remembered, so none is lost. Any other exception is a bug and leaves through the executor's
+  // run().
   void start(boost::asio::awaitable<void> task) {
     ++running_;
     signals_.emplace_back();
@@ -39,7 +40,8 @@ class TaskGroup {
         if (error.code() != boost::asio::error::operation_aborted) throw;
       }
     };
-    boost::asio::co_spawn(executor_, std::move(task), boost::asio::bind_cancellation_slot(own->slot(), std::move(on_end)));
+    boost::asio::co_spawn(executor_, std::move(task),
+                          boost::asio::bind_cancellation_slot(own->slot(), std::move(on_end)));
   }
   void cancel() {
     for (auto& signal : signals_) signal.emit(boost::asio::cancellation_type::terminal);

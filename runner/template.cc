@@ -27,9 +27,9 @@ namespace {
 namespace asio = boost::asio;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 
-// What the template executes: nothing but the guest runtime, found first and then taken off the path again. The arguments
-// are what to become ("serve" a template, "confine" the worker of a cold run), then directories ("p:…") and modules ("m:…")
-// to have imported by then.
+// What the template executes: nothing but the guest runtime, found first and then taken off the path again. The
+// arguments are what to become ("serve" a template, "confine" the worker of a cold run), then directories ("p:…") and
+// modules ("m:…") to have imported by then.
 constexpr const char* kBootstrap =
     "import sys\n"
     "sys.path.insert(0, '/.progtc')\n"
@@ -55,8 +55,8 @@ Result<std::array<sys::UniqueFd, 2>> make_socketpair(int type) {
   return std::array<sys::UniqueFd, 2>{sys::UniqueFd(ends[0]), sys::UniqueFd(ends[1])};
 }
 
-// Root only: a mount in which the sandbox's user takes the place of the owner on disk. A read-only bind falls back to the
-// plain mount, which shows less; a writable one that could not be written would break its promise.
+// Root only: a mount in which the sandbox's user takes the place of the owner on disk. A read-only bind falls back to
+// the plain mount, which shows less; a writable one that could not be written would break its promise.
 Result<sys::UniqueFd> idmap_bind(const PlannedBind& bind, const Identity& identity) {
   open_how how{};
   how.flags = O_PATH | O_CLOEXEC;
@@ -65,12 +65,14 @@ Result<sys::UniqueFd> idmap_bind(const PlannedBind& bind, const Identity& identi
   if (!source) return run_error(RunErrc::kBindSource, from_errno(errno, "open bind '" + bind.source + "'").context);
   struct stat info {};
   if (::fstat(source.get(), &info) == -1 || info.st_dev != bind.device || info.st_ino != bind.inode)
-    return run_error(RunErrc::kBindSource, "bind '" + bind.source + "' was replaced while the sandbox was being set up");
+    return run_error(RunErrc::kBindSource,
+                     "bind '" + bind.source + "' was replaced while the sandbox was being set up");
   auto tree = clone_mount_idmapped(source.get(), bind.owner, bind.group, identity);
   if (tree) return tree;
   if (!bind.is_writable && tree.error().code == boost::system::errc::invalid_argument) return sys::UniqueFd();
-  return run_error(RunErrc::kBindSource, "bind '" + bind.source + "': " + tree.error().context +
-                                             " (its file system may not support id-mapped mounts; run as its owner instead of root)");
+  return run_error(RunErrc::kBindSource,
+                   "bind '" + bind.source + "': " + tree.error().context +
+                       " (its file system may not support id-mapped mounts; run as its owner instead of root)");
 }
 
 void set_limit(progtc_spawn& request, std::size_t& count, unsigned resource, std::uint64_t value) {
@@ -90,8 +92,8 @@ void fill_rlimits(progtc_spawn& request, const SandboxSpec& spec) {
   set_limit(request, count, RLIMIT_FSIZE, spec.limits.file_size_bytes);
   // Counted for the user in this user namespace: init is one of them (user_namespaces(7), since Linux 5.14).
   set_limit(request, count, RLIMIT_NPROC, spec.limits.processes + 1);
-  // Whole seconds, rounded up. SIGXCPU names the cause; code that catches it is killed a second later. For one process; the
-  // cgroup's account and the host's timer serve the sum over several, and are exact.
+  // Whole seconds, rounded up. SIGXCPU names the cause; code that catches it is killed a second later. For one process;
+  // the cgroup's account and the host's timer serve the sum over several, and are exact.
   const auto cpu_seconds = static_cast<std::uint64_t>((spec.limits.cpu.count() + 999) / 1000);
   request.rlimits[count++] = {RLIMIT_CPU, 1, cpu_seconds, cpu_seconds + 1};
   if (spec.address_space_is_memory) set_limit(request, count, RLIMIT_AS, spec.limits.memory_bytes);
@@ -162,7 +164,8 @@ Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends
   paths += spec.late_binds;
   request.late_bytes = static_cast<std::uint32_t>(spec.late_binds.size());
 
-  std::vector<int> fds = {ends.status[1].get(), ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(), ends.err[1].get()};
+  std::vector<int> fds = {ends.status[1].get(), ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(),
+                          ends.err[1].get()};
   sys::UniqueFd cgroup_dir;
   std::vector<sys::UniqueFd> procs;
   if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV2 && !is_cold) {
@@ -217,7 +220,10 @@ Error step_failed(unsigned step, int error, const std::string& item) {
   if (const std::string advice = step_advice(step, error); !advice.empty()) text += " (" + advice + ")";
   const bool is_namespace = (step == PROGTC_STEP_CLONE) && (error == EPERM || error == EACCES || error == ENOSPC);
   const bool is_source = step == PROGTC_STEP_BIND_SOURCE;
-  return run_error(is_namespace ? RunErrc::kNoUserNamespaces : is_source ? RunErrc::kBindSource : RunErrc::kSetupStep, text);
+  return run_error(is_namespace ? RunErrc::kNoUserNamespaces
+                   : is_source  ? RunErrc::kBindSource
+                                : RunErrc::kSetupStep,
+                   text);
 }
 
 }  // namespace
@@ -265,7 +271,8 @@ void Sandbox::kill() const noexcept {
 }
 
 Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& executor, const policy::Policy& policy,
-                                                  const RootPlan& plan, const Identity& identity, const SandboxSpec* cold) {
+                                                  const RootPlan& plan, const Identity& identity,
+                                                  const SandboxSpec* cold) {
   std::unique_ptr<Template> self(new Template(executor));
   PROGTC_TRY(auto control, make_socketpair(SOCK_SEQPACKET));
   PROGTC_TRY(auto maps, make_pipe());
@@ -293,7 +300,7 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   }
   std::vector<int> tree_fds(binds.size(), -1);
 
-  std::vector<std::string> arguments = {plan.executable, "-I", "-S", "-B", "-c", kBootstrap,
+  std::vector<std::string> arguments = {plan.executable,           "-I", "-S", "-B", "-c", kBootstrap,
                                         cold ? "confine" : "serve"};
   if (!policy.python.preload.empty()) {
     for (const std::string& path : plan.site_packages) arguments.push_back("p:" + path);
@@ -305,7 +312,8 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   std::string language = "LANG=C.UTF-8";
   // Where RLIMIT_AS is the memory limit, a thread's own malloc arena would reserve 128 MiB of it for nothing.
   std::string arenas = "MALLOC_ARENA_MAX=1";
-  std::array<char*, 3> envp = {language.data(), cold && cold->address_space_is_memory ? arenas.data() : nullptr, nullptr};
+  std::array<char*, 3> envp = {language.data(), cold && cold->address_space_is_memory ? arenas.data() : nullptr,
+                               nullptr};
 
   child::TemplatePlan child_plan{};
   child_plan.entries = entries;
@@ -318,7 +326,8 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
     self->status_ = std::move(status[0]);
     self->init_status_ = std::move(status[1]);
     const int on = 1;
-    if (::setsockopt(control[0].get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1) return from_errno(errno, "SO_PASSCRED");
+    if (::setsockopt(control[0].get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1)
+      return from_errno(errno, "SO_PASSCRED");
     cold_plan.flags = spawn_flags(*cold);
     fill_tmpfs(cold_plan.tmpfs, cold->filesystem);
     cold_plan.late_paths = cold->late_binds.data();
@@ -338,7 +347,8 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
 
   int pidfd = -1;
   clone_args args{};
-  args.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+  args.flags =
+      CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
   if (policy.network != policy::NetworkMode::kHost) args.flags |= CLONE_NEWNET;
   if (cold && cold->cgroup && cold->cgroup->mechanism() == CgroupMechanism::kV2) {
     PROGTC_TRY(cgroup_dir, cold->cgroup->directory());
@@ -352,7 +362,8 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   if (pid == -1) return step_failed(PROGTC_STEP_CLONE, errno, "");
   self->pid_ = static_cast<pid_t>(pid);
   self->pidfd_.reset(pidfd);
-  if (auto mapped = write_id_maps(self->pid_, identity); !mapped) return with_context("map the sandbox's user", mapped.error());
+  if (auto mapped = write_id_maps(self->pid_, identity); !mapped)
+    return with_context("map the sandbox's user", mapped.error());
   PROGTC_CHECK(sys::write_all(maps[1].get(), "g"));
 
   self->control_.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), control[0].release());
@@ -408,7 +419,8 @@ Result<void> Template::move_worker(const Cgroup& group) {
   std::memcpy(&who, CMSG_DATA(header), sizeof who);
   const std::string pid = std::to_string(who.pid);
   for (const auto& file : files)
-    if (auto moved = sys::write_all(file.get(), pid); !moved) return with_context("move the sandbox into its cgroup", moved.error());
+    if (auto moved = sys::write_all(file.get(), pid); !moved)
+      return with_context("move the sandbox into its cgroup", moved.error());
   has_greeted_ = true;
   return {};
 }
@@ -423,7 +435,8 @@ asio::awaitable<Result<void>> Template::ready() {
   }
   if (!decode(*record, PROGTC_READY, ready)) co_return died("start the template");
   child::TemplateReport report{};
-  if (::read(report_.get(), &report, sizeof report) != static_cast<ssize_t>(sizeof report)) co_return died("start the template");
+  if (::read(report_.get(), &report, sizeof report) != static_cast<ssize_t>(sizeof report))
+    co_return died("start the template");
   has_proc_ = report.has_proc != 0;
   co_return Result<void>{};
 }

@@ -1,6 +1,6 @@
 #pragma once
-// The template: a trusted interpreter in namespaces of its own that clones sandboxes on request; or, for a cold run, a clone
-// that becomes its own only sandbox. docs/architecture.md has the picture; runner/guest/control.h the messages.
+// The template: a trusted interpreter in namespaces of its own that clones sandboxes on request; or, for a cold run, a
+// clone that becomes its own only sandbox. docs/architecture.md has the picture; runner/guest/control.h the messages.
 #include <chrono>
 #include <memory>
 #include <string>
@@ -77,17 +77,18 @@ struct Sandbox {
 class Template {
  public:
   // Clones the template and returns at once; the interpreter comes up while the caller does other things. `plan` has to
-  // outlive the call only. With `cold` the clone is for one run: its namespaces are that run's, and confine() turns it into
-  // the sandbox; `cold->filter` may still be missing here. Errors: RunErrc.
-  static Result<std::unique_ptr<Template>> start(const boost::asio::any_io_executor& executor, const policy::Policy& policy,
-                                                 const RootPlan& plan, const Identity& identity,
-                                                 const SandboxSpec* cold = nullptr);
+  // outlive the call only. With `cold` the clone is for one run: its namespaces are that run's, and confine() turns it
+  // into the sandbox; `cold->filter` may still be missing here. Errors: RunErrc.
+  static Result<std::unique_ptr<Template>> start(const boost::asio::any_io_executor& executor,
+                                                 const policy::Policy& policy, const RootPlan& plan,
+                                                 const Identity& identity, const SandboxSpec* cold = nullptr);
   // Kills it and reaps it; sandboxes of its own pid namespace die with it.
   ~Template();
   Template(const Template&) = delete;
   Template& operator=(const Template&) = delete;
 
-  // Waits until it answers requests. Errors: the step that failed, or what the interpreter printed when it did not start.
+  // Waits until it answers requests. Errors: the step that failed, or what the interpreter printed when it did not
+  // start.
   boost::asio::awaitable<Result<void>> ready();
   // One more sandbox of a template. Waits until it is confined. One call at a time. Errors: the step that failed.
   boost::asio::awaitable<Result<Sandbox>> spawn(const SandboxSpec& spec);
@@ -97,8 +98,9 @@ class Template {
   // Kills it, and with it whatever it has cloned. It is reaped when this object goes.
   void kill() const noexcept;
 
-  // Cold, and cgroup v1: waits on the calling thread, which may be any, until the worker is about to execute the interpreter,
-  // and moves it into `group`. To be called once, and to be over before confine(). Errors: errno of a move that failed.
+  // Cold, and cgroup v1: waits on the calling thread, which may be any, until the worker is about to execute the
+  // interpreter, and moves it into `group`. To be called once, and to be over before confine(). Errors: errno of a move
+  // that failed.
   Result<void> move_worker(const Cgroup& group);
 
  private:
@@ -111,8 +113,8 @@ class Template {
   pid_t pid_ = -1;
   sys::UniqueFd pidfd_;
   SeqPacketSocket control_;
-  sys::UniqueFd report_;  // TemplateReport, or end of file
-  sys::UniqueFd log_;     // what the interpreter prints before it serves
+  sys::UniqueFd report_;       // TemplateReport, or end of file
+  sys::UniqueFd log_;          // what the interpreter prints before it serves
   sys::UniqueFd status_;       // cold: the host's end
   sys::UniqueFd init_status_;  // cold: the other one, on its way to the worker
   bool has_proc_ = false;

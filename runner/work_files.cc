@@ -35,8 +35,8 @@ Result<void> copy_bytes(int from, int to, std::uint64_t limit) {
   }
 }
 
-// While it lives, this thread makes files as the sandbox's user: the private file systems know no other (a file of root's
-// would be EOVERFLOW there), and what is made belongs to the code from the start (setfsuid(2); per thread).
+// While it lives, this thread makes files as the sandbox's user: the private file systems know no other (a file of
+// root's would be EOVERFLOW there), and what is made belongs to the code from the start (setfsuid(2); per thread).
 class FileIdentity {
  public:
   explicit FileIdentity(const Identity& identity) : is_other_(identity.is_root_run) {
@@ -76,7 +76,8 @@ Result<sys::UniqueFd> open_parent(int root, const std::string& target) {
   return at;
 }
 
-Result<void> copy_file_in(int work_dir, const std::string& source, const std::string& target, const Identity& identity) {
+Result<void> copy_file_in(int work_dir, const std::string& source, const std::string& target,
+                          const Identity& identity) {
   PROGTC_TRY(const auto from, sys::openat(AT_FDCWD, source.c_str(), O_RDONLY | O_NONBLOCK));
   struct stat info {};
   if (::fstat(from.get(), &info) == -1) return from_errno(errno, "stat '" + source + "'");
@@ -113,7 +114,8 @@ class Collector {
  private:
   Result<void> take(int from, const std::string& to, const std::string& path, const std::string& name, unsigned depth) {
     struct stat info {};
-    if (::fstatat(from, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == -1) return from_errno(errno, "stat '" + path + "'");
+    if (::fstatat(from, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == -1)
+      return from_errno(errno, "stat '" + path + "'");
     if (S_ISDIR(info.st_mode)) return take_directory(from, to, path, name, depth);
     if (!S_ISREG(info.st_mode)) {
       skip(path, S_ISLNK(info.st_mode) ? "a symbolic link" : "not a regular file");
@@ -155,7 +157,8 @@ class Collector {
     return copied;
   }
 
-  Result<void> take_directory(int from, const std::string& to, const std::string& path, const std::string& name, unsigned depth) {
+  Result<void> take_directory(int from, const std::string& to, const std::string& path, const std::string& name,
+                              unsigned depth) {
     if (depth >= limits_.depth) {
       skip(path, "deeper than " + std::to_string(limits_.depth) + " directories");
       return {};
@@ -193,8 +196,8 @@ Result<void> copy_in(int work_dir, const std::vector<FileToCopy>& files, const I
       PROGTC_CHECK(copy_file_in(work_dir, file.source, file.target, identity));
       continue;
     }
-    for (auto entry = fs::recursive_directory_iterator(file.source, failed); !failed && entry != fs::recursive_directory_iterator();
-         entry.increment(failed)) {
+    for (auto entry = fs::recursive_directory_iterator(file.source, failed);
+         !failed && entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
       if (!entry->is_regular_file(failed) || entry->is_symlink(failed)) continue;
       const std::string below = fs::relative(entry->path(), file.source, failed).string();
       PROGTC_CHECK(copy_file_in(work_dir, entry->path().string(), file.target + "/" + below, identity));

@@ -1,6 +1,6 @@
 #pragma once
-// Files into and out of a sandbox's private directories, from outside, through a descriptor of their file system. Nothing
-// here follows a symbolic link or trusts a name the code has chosen.
+// Files into and out of a sandbox's private directories, from outside, through a descriptor of their file system.
+// Nothing here follows a symbolic link or trusts a name the code has chosen.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -31,9 +31,9 @@ struct Collected {
   std::vector<std::string> skipped;  // "link: a symbolic link", "big: over the cap"
 };
 
-// Copies the regular files of `out_dir` to the host directory `target`, which is made if needed. Links, pipes, sockets and
-// devices are skipped and named; so is what is over a cap. Existing host files are replaced, never followed. The code must
-// have ended. Errors: errno of the host's side.
+// Copies the regular files of `out_dir` to the host directory `target`, which is made if needed. Links, pipes, sockets
+// and devices are skipped and named; so is what is over a cap. Existing host files are replaced, never followed. The
+// code must have ended. Errors: errno of the host's side.
 Result<Collected> collect(int out_dir, const std::string& target, const CollectLimits& limits);
 
 }  // namespace progtc::runner

@@ -1,4 +1,5 @@
 #include "bridge/tools/process.h"
+#include "bridge/tools/group_guard.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -104,6 +105,7 @@ class Child : public std::enable_shared_from_this<Child> {
   ~Child() {
     if (pid_ <= 0) return;
     kill_group();
+    GroupGuard::instance().remove(pid_);
     while (::waitpid(pid_, nullptr, 0) == -1 && errno == EINTR) {
     }
   }
@@ -125,6 +127,7 @@ class Child : public std::enable_shared_from_this<Child> {
         return from_errno(failed, what + ": working directory '" + plan.working_directory + "'");
       return from_errno(failed, what);
     }
+    GroupGuard::instance().add(pid_);
     const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));  // close-on-exec by itself
     if (pidfd == -1) return from_errno(errno, what + ": pidfd_open");
     pidfd_.assign(pidfd);
@@ -207,6 +210,7 @@ class Child : public std::enable_shared_from_this<Child> {
   void program_ended() {
     kill_group();  // before reaping, while the number is still ours
     int status = 0;
+    GroupGuard::instance().remove(pid_);
     while (::waitpid(pid_, &status, 0) == -1 && errno == EINTR) {
     }
     pid_ = -1;

@@ -5,12 +5,12 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <sched.h>
+#include <cerrno>
 
 #include <csignal>
 
@@ -29,8 +29,8 @@ constexpr std::uint32_t kMaxItem = 0xffff;
 }
 
 // Step 1, as the identity the host has: what root may read, a root run may show. Clones every source into a detached
-// mount. `O_PATH` with RESOLVE_NO_SYMLINKS and the inode check: a source swapped for a symlink or for another file since
-// the host looked at it is refused.
+// mount. `O_PATH` with RESOLVE_NO_SYMLINKS and the inode check: a source swapped for a symlink or for another file
+// since the host looked at it is refused.
 void open_sources(const TemplatePlan& plan) noexcept {
   std::uint32_t item = 0;
   for (const RootBind& bind : plan.binds) {
@@ -48,8 +48,7 @@ void open_sources(const TemplatePlan& plan) noexcept {
         errno = ESTALE;
         fail(plan, PROGTC_STEP_BIND_SOURCE, item);
       }
-      plan.tree_fds[item] =
-          ::open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+      plan.tree_fds[item] = ::open_tree(source, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
       if (plan.tree_fds[item] == -1) fail(plan, PROGTC_STEP_BIND_SOURCE, item);
       ::close(source);
     }
@@ -57,8 +56,8 @@ void open_sources(const TemplatePlan& plan) noexcept {
   }
 }
 
-// Step 2: the sandbox's identity. The capabilities of the new user namespace stay until execve, since no id of ours was or
-// becomes 0 there.
+// Step 2: the sandbox's identity. The capabilities of the new user namespace stay until execve, since no id of ours was
+// or becomes 0 there.
 void take_identity(const TemplatePlan& plan) noexcept {
   if (plan.is_root_run && ::syscall(SYS_setgroups, 0, nullptr) == -1) fail(plan, PROGTC_STEP_IDENTITY, 0);
   // Raw calls: glibc's own would ask every thread of the host it thinks it still has.
@@ -152,8 +151,8 @@ void enter_root(const TemplatePlan& plan, int root) noexcept {
   if (sys::raw_pivot_root(".", ".") == -1) fail(plan, PROGTC_STEP_PIVOT, 2);
 }
 
-// Waits for the kernel's readers of the mount table (about half a millisecond): in a cold run init does it while the worker
-// starts the interpreter, whose absolute paths begin at the new root already.
+// Waits for the kernel's readers of the mount table (about half a millisecond): in a cold run init does it while the
+// worker starts the interpreter, whose absolute paths begin at the new root already.
 void leave_old_root(const TemplatePlan& plan) noexcept {
   if (::umount2(".", MNT_DETACH) == -1) fail(plan, PROGTC_STEP_PIVOT, 3);
   if (::chdir("/") == -1) fail(plan, PROGTC_STEP_PIVOT, 4);
@@ -179,8 +178,8 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
 
 [[noreturn]] void execute(TemplatePlan& plan, int proc_dir, bool has_proc) noexcept {
   arrange_descriptors(plan, proc_dir, &plan.report_fd);
-  // After the last change of ids, which would clear it (prctl(2)). The host's death before this line shows as end of file
-  // on the control socket.
+  // After the last change of ids, which would clear it (prctl(2)). The host's death before this line shows as end of
+  // file on the control socket.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_NO_NEW_PRIVS);
   const TemplateReport ready{0, 0, 0, has_proc ? 1U : 0U};
@@ -210,7 +209,8 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
   }
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH);
   leave_old_root(plan);
-  progtc_make_fresh_parts(cold.flags, cold.tmpfs, cold.late_paths, cold.late_bytes, has_proc ? std::uint32_t{PROGTC_CONTROL_PROC} : 0U, cold.status_fd);
+  progtc_make_fresh_parts(cold.flags, cold.tmpfs, cold.late_paths, cold.late_bytes,
+                          has_proc ? std::uint32_t{PROGTC_CONTROL_PROC} : 0U, cold.status_fd);
   ::close(plan.report_fd);
   progtc_run_init(static_cast<pid_t>(worker), cold.status_fd, signal_fd);
   ::_exit(125);

@@ -1,6 +1,6 @@
 #pragma once
-/* What the host and the processes it clones say to each other while a sandbox is set up. Read by the host (C++) and by the
- * guest helper (C): fixed-size records of fixed-width integers, native byte order, as both ends are one machine.
+/* What the host and the processes it clones say to each other while a sandbox is set up. Read by the host (C++) and by
+ * the guest helper (C): fixed-size records of fixed-width integers, native byte order, as both ends are one machine.
  *
  * Two sockets, both SOCK_SEQPACKET, so one message is one record:
  *   control  host <-> template, for the template's life: READY, then any number of SPAWN -> SPAWNED
@@ -27,8 +27,8 @@ enum progtc_message {
   PROGTC_CONFINED = 5, /* worker -> host: struct progtc_report with `controls`; the seccomp listener */
   PROGTC_FAILED = 6,   /* init or worker -> host: struct progtc_report with step, item, error */
   PROGTC_EXITED = 7,   /* init -> host: struct progtc_exit */
-  PROGTC_HELLO = 8,    /* worker of a cold run -> host, over control, before it executes the interpreter: its pid comes with
-                          the record (SCM_CREDENTIALS), in the host's own numbers */
+  PROGTC_HELLO = 8,    /* worker of a cold run -> host, over control, before it executes the interpreter: its pid comes
+                          with    the record (SCM_CREDENTIALS), in the host's own numbers */
 };
 
 /* Steps of the set-up, for failures. Names are in runner/setup_step.cc. */
@@ -103,11 +103,10 @@ struct progtc_rlimit {
   uint64_t hard;
 };
 
-/* PROGTC_SPAWN. Behind it follow filter_count struct sock_filter, paths_bytes of NUL-terminated absolute paths the worker may
- * write below (Landlock), and late_bytes of such paths of binds that lie below a private file system and have to be carried
- * over onto it.
- * Descriptors, in this order: status, channel, stdin, stdout, stderr, [v2: cgroup directory], then procs_count files
- * cgroup.procs (v1), into which init writes "0" to move itself. */
+/* PROGTC_SPAWN. Behind it follow filter_count struct sock_filter, paths_bytes of NUL-terminated absolute paths the
+ * worker may write below (Landlock), and late_bytes of such paths of binds that lie below a private file system and
+ * have to be carried over onto it. Descriptors, in this order: status, channel, stdin, stdout, stderr, [v2: cgroup
+ * directory], then procs_count files cgroup.procs (v1), into which init writes "0" to move itself. */
 struct progtc_spawn {
   uint32_t message;
   uint32_t flags;

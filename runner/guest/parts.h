@@ -1,7 +1,7 @@
 #pragma once
-/* What the processes of a sandbox do outside Python, in the common subset of C and C++: the guest's helper (C) and the child
- * half of a clone (C++, runner/child) include the same text, so that a warm and a cold sandbox are made by the same lines.
- * Nothing here allocates. Every function reports failure through errno. */
+/* What the processes of a sandbox do outside Python, in the common subset of C and C++: the guest's helper (C) and the
+ * child half of a clone (C++, runner/child) include the same text, so that a warm and a cold sandbox are made by the
+ * same lines. Nothing here allocates. Every function reports failure through errno. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -62,7 +62,8 @@ static inline void progtc_fail(int status_fd, uint32_t step, uint32_t item) {
   report.step = step;
   report.item = item;
   report.error = errno;
-  (void)progtc_send_record(status_fd, &report, sizeof report, NULL, 0); /* if the host is gone, nobody is left to tell */
+  (void)progtc_send_record(status_fd, &report, sizeof report, NULL,
+                           0); /* if the host is gone, nobody is left to tell */
   _exit(125);
 }
 
@@ -82,7 +83,8 @@ static inline int progtc_mount_fresh(const char* type, const char* const (*optio
   const int fs = fsopen(type, FSOPEN_CLOEXEC);
   if (fs == -1) return -1;
   int failed = 0;
-  for (int i = 0; options[i][0] && !failed; ++i) failed = fsconfig(fs, FSCONFIG_SET_STRING, options[i][0], options[i][1], 0);
+  for (int i = 0; options[i][0] && !failed; ++i)
+    failed = fsconfig(fs, FSCONFIG_SET_STRING, options[i][0], options[i][1], 0);
   if (!failed) failed = fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
   const int mounted = failed ? -1 : fsmount(fs, FSMOUNT_CLOEXEC, attributes);
   int saved = errno;
@@ -137,7 +139,8 @@ static inline int progtc_bring_loopback_up(void) {
 
 /* The fresh /proc of this pid namespace: the sandbox's own processes and nothing else of the kernel's. */
 static inline int progtc_mount_narrow_proc(void) {
-  static const char* const options[][2] = {{"source", "proc"}, {"hidepid", "invisible"}, {"subset", "pid"}, {NULL, NULL}};
+  static const char* const options[][2] = {
+      {"source", "proc"}, {"hidepid", "invisible"}, {"subset", "pid"}, {NULL, NULL}};
   return progtc_mount_fresh("proc", options, "/proc", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NULL);
 }
 
@@ -166,8 +169,8 @@ static inline int progtc_make_path(const char* path, int is_file) {
 
 enum { PROGTC_MAX_LATE_BINDS = 64 };
 
-/* The private file systems, host name and loopback interface of one run. Ends in a FAILED report where one cannot be had;
- * tells the host, with the descriptors of the working and the output directory, where all can. */
+/* The private file systems, host name and loopback interface of one run. Ends in a FAILED report where one cannot be
+ * had; tells the host, with the descriptors of the working and the output directory, where all can. */
 static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_tmpfs* tmpfs, const char* late,
                                            uint32_t late_bytes, uint32_t controls, int status) {
   int kept[2] = {-1, -1};
@@ -210,9 +213,10 @@ static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_t
   if (kept[1] != -1) close(kept[1]);
 }
 
-/* Empties the bounding and ambient sets and locks the secure bits; what is still held is emptied by progtc_drop_capabilities,
- * or by execve. The raw calls of libcap's cap_drop_bound, cap_reset_ambient and cap_set_secbits: these lines also run in
- * interpreters that libcap is not visible to, and after a clone in which nothing may allocate (capabilities(7)). */
+/* Empties the bounding and ambient sets and locks the secure bits; what is still held is emptied by
+ * progtc_drop_capabilities, or by execve. The raw calls of libcap's cap_drop_bound, cap_reset_ambient and
+ * cap_set_secbits: these lines also run in interpreters that libcap is not visible to, and after a clone in which
+ * nothing may allocate (capabilities(7)). */
 static inline int progtc_limit_capabilities(void) {
   for (int cap = 0; cap <= 63; ++cap) {
     const int is_held = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
@@ -248,7 +252,8 @@ static inline int progtc_drop_capabilities(void) {
   return 0;
 }
 
-/* Before the worker is forked: its end arrives as a signal on the descriptor returned. `before` receives the old mask. */
+/* Before the worker is forked: its end arrives as a signal on the descriptor returned. `before` receives the old mask.
+ */
 static inline int progtc_watch_children(sigset_t* before) {
   sigset_t children;
   sigemptyset(&children);
@@ -258,9 +263,9 @@ static inline int progtc_watch_children(sigset_t* before) {
   return signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* What init is for the rest of the run: holds nothing but the status socket, has no capability, and reaps until the worker
- * ends; then it reports and ends, which kills everything left in the pid namespace. A record from the host asks for that
- * end, so that what was used is known after a kill too; its end of file means the host is gone. */
+/* What init is for the rest of the run: holds nothing but the status socket, has no capability, and reaps until the
+ * worker ends; then it reports and ends, which kills everything left in the pid namespace. A record from the host asks
+ * for that end, so that what was used is known after a kill too; its end of file means the host is gone. */
 static inline void progtc_run_init(pid_t worker, int status_fd, int signal_fd) {
   /* Nothing of the run's may stay open here, or the host would wait for ends of file that never come. */
   const int kept_status = fcntl(status_fd, F_DUPFD_CLOEXEC, 16);

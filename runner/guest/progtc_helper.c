@@ -2,16 +2,16 @@
  * interpreter from 3.9 on.
  *
  * Theory of operation. serve() runs in the template, a single-threaded interpreter that has seen no user data. For each
- * SPAWN of the host it clones "init" into fresh namespaces. Init (pid 1 there) mounts what is fresh for one run, forks the
- * "worker", and from then on only reaps; it never runs Python again. The worker confines itself step by step, tells the host
- * over the status socket which controls it verified, hands over the seccomp listener, and only then returns from serve()
- * into Python, which waits on the channel for its job. A cold run has no template: runner/child has made the namespaces,
- * forked init and executed this interpreter as the worker, and confine() does the worker's part of the same. Whatever fails ends the sandbox with a FAILED report: there is no
- * path from a failed step to user code.
+ * SPAWN of the host it clones "init" into fresh namespaces. Init (pid 1 there) mounts what is fresh for one run, forks
+ * the "worker", and from then on only reaps; it never runs Python again. The worker confines itself step by step, tells
+ * the host over the status socket which controls it verified, hands over the seccomp listener, and only then returns
+ * from serve() into Python, which waits on the channel for its job. A cold run has no template: runner/child has made
+ * the namespaces, forked init and executed this interpreter as the worker, and confine() does the worker's part of the
+ * same. Whatever fails ends the sandbox with a FAILED report: there is no path from a failed step to user code.
  *
- * Order of the worker's steps: resource limits while capabilities could still raise nothing; the bounding set before the
- * other capability sets, as PR_CAPBSET_DROP needs CAP_SETPCAP; no_new_privs before Landlock and seccomp, which answer EPERM
- * and EACCES without it; the filter last, because it forbids the calls that the other steps need. */
+ * Order of the worker's steps: resource limits while capabilities could still raise nothing; the bounding set before
+ * the other capability sets, as PR_CAPBSET_DROP needs CAP_SETPCAP; no_new_privs before Landlock and seccomp, which
+ * answer EPERM and EACCES without it; the filter last, because it forbids the calls that the other steps need. */
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x03090000
@@ -143,8 +143,7 @@ static int apply_landlock(const struct progtc_spawn* head, const char* paths, ui
     *abi = 0;
     return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -1;
   }
-  const uint64_t reading =
-      LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+  const uint64_t reading = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
   uint64_t writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
                      LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
                      LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
@@ -156,7 +155,8 @@ static int apply_landlock(const struct progtc_spawn* head, const char* paths, ui
   size_t size = sizeof ruleset.handled_access_fs;
   if (version >= 4) {
     size = 2 * sizeof(uint64_t);
-    if (!(head->flags & (PROGTC_SPAWN_LOOPBACK | PROGTC_SPAWN_HOST_NETWORK))) ruleset.handled_access_net = LANDLOCK_NET_TCP;
+    if (!(head->flags & (PROGTC_SPAWN_LOOPBACK | PROGTC_SPAWN_HOST_NETWORK)))
+      ruleset.handled_access_net = LANDLOCK_NET_TCP;
   }
   if (version >= 6) {
     size = sizeof ruleset;
@@ -190,7 +190,8 @@ static int apply_landlock(const struct progtc_spawn* head, const char* paths, ui
   return failed ? -1 : 0;
 }
 
-/* Moves this process into the run's cgroup through the files the host has opened (v1); v2 needs no move after the clone. */
+/* Moves this process into the run's cgroup through the files the host has opened (v1); v2 needs no move after the
+ * clone. */
 static void enter_cgroups(const struct request* request) {
   int next_fd = FD_FIRST_CGROUP + (request->u.head.flags & PROGTC_SPAWN_CGROUP_V2 ? 1 : 0);
   for (uint32_t i = 0; i < request->u.head.procs_count; ++i, ++next_fd)
@@ -301,11 +302,13 @@ static long clone_sandbox(const struct request* request, int* pidfd) {
 /* ---- Python ---- */
 
 PyDoc_STRVAR(serve_doc,
-             "serve()\n\nIn the template: answers the host's requests on descriptor 3 until it closes the socket, then ends the\n"
+             "serve()\n\nIn the template: answers the host's requests on descriptor 3 until it closes the socket, then "
+             "ends the\n"
              "process. Returns only in a worker, confined, with the channel as descriptor 3.");
 
 PyDoc_STRVAR(confine_doc,
-             "confine()\n\nIn a sandbox that was cloned for one run: waits for the host's request on descriptor 3 and confines this\n"
+             "confine()\n\nIn a sandbox that was cloned for one run: waits for the host's request on descriptor 3 and "
+             "confines this\n"
              "process. Returns with the channel as descriptor 3.");
 
 static struct request request_buffer; /* one at a time; a clone has its own copy */
@@ -353,11 +356,16 @@ static PyObject* serve(PyObject* module, PyObject* unused) {
   }
 }
 
-static PyMethodDef methods[] = {{"serve", serve, METH_NOARGS, serve_doc},
-                                {"confine", confine, METH_NOARGS, confine_doc},
-                                {NULL, NULL, 0, NULL}};
-static struct PyModuleDef module_definition = {
-    PyModuleDef_HEAD_INIT, "_progtc", "Clones and confines the sandbox; see runner/guest/progtc_helper.c.", -1, methods,
-    NULL, NULL, NULL, NULL};
+static PyMethodDef methods[] = {
+    {"serve", serve, METH_NOARGS, serve_doc}, {"confine", confine, METH_NOARGS, confine_doc}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module_definition = {PyModuleDef_HEAD_INIT,
+                                               "_progtc",
+                                               "Clones and confines the sandbox; see runner/guest/progtc_helper.c.",
+                                               -1,
+                                               methods,
+                                               NULL,
+                                               NULL,
+                                               NULL,
+                                               NULL};
 
 PyMODINIT_FUNC PyInit__progtc(void) { return PyModule_Create(&module_definition); }

@@ -20,7 +20,8 @@ Result<std::string> read_file(const std::string& path, std::size_t limit);
 // Writes all of `bytes`, however often it takes.
 Result<void> write_all(int fd, std::string_view bytes);
 
-// Writes a new file beside `path` and renames it over: a reader sees the old content or the new, and a full disk leaves the old.
+// Writes a new file beside `path` and renames it over: a reader sees the old content or the new, and a full disk leaves
+// the old.
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes, mode_t mode);
 
 // mkdir -p.

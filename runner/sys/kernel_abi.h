@@ -1,7 +1,7 @@
 #pragma once
-// Kernel numbers newer than the headers of the oldest system we build on (Debian 12: Linux 6.1 headers, glibc 2.36), and
-// the calls glibc has no function for. No allocation, so runner/child may use it. glibc's <sys/mount.h> declares the mount
-// API; <linux/mount.h> declares it again and the two cannot be included together.
+// Kernel numbers newer than the headers of the oldest system we build on (Debian 12: Linux 6.1 headers, glibc 2.36),
+// and the calls glibc has no function for. No allocation, so runner/child may use it. glibc's <sys/mount.h> declares
+// the mount API; <linux/mount.h> declares it again and the two cannot be included together.
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <sys/syscall.h>

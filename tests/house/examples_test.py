@@ -2,6 +2,7 @@
 """Runs the examples as a reader would: examples_test.py PROGTC_RUN ROOT. Exit status 77: no sandbox on this machine."""
 
 import os
+import os
 import pathlib
 import shutil
 import subprocess
@@ -17,7 +18,8 @@ SKIPPED = 77
 
 def run(*argv, cwd=None):
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.run(argv, cwd=cwd, text=True, timeout=120, **pipes)
+    # Debian's python3 is the one that has Debian's pytest; another may come first on the caller's PATH.
+    return subprocess.run(argv, cwd=cwd, env=os.environ | {"PATH": "/usr/bin:/bin"}, text=True, timeout=120, **pipes)
 
 
 class ExamplesTest(unittest.TestCase):

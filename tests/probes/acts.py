@@ -98,7 +98,7 @@ PROCESSES = [
     act("fork", EPERM, sandboxed(policy="standard"), denied="clone"),
     act("vfork", EPERM, sandboxed(policy="standard"), denied="vfork"),
     act("execve", EPERM, sandboxed(policy="standard"), denied="execve"),
-    act("execveat_memfd", EPERM, bare(), denied="execveat"),
+    act("execveat_memfd", EPERM, bare(), denied=("execveat", "memfd_create")),
     act("subprocess", EPERM, sandboxed(policy="standard")),
     act("posix_spawn", EPERM, sandboxed(policy="standard")),
     act("kill {victim}", Blocked(("ESRCH", "EPERM")), bare(), policies=BOTH),

@@ -274,7 +274,8 @@ class ActsTest(unittest.TestCase):
 
     def check_denial(self, ended, one):
         self.assertIsNotNone(ended.report, f"no report: {ended}")
-        denials = ended.report.denials_of(one.denied)
+        names = one.denied if isinstance(one.denied, tuple) else (one.denied,)
+        denials = [denial for name in names for denial in ended.report.denials_of(name)]
         self.assertTrue(denials, f"no denial of {one.denied} is reported: {ended}")
         for key in ("call", "rule", "fix"):
             self.assertTrue(denials[0][key], f"a denial without '{key}': {ended}")

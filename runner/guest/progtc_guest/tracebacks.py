@@ -141,7 +141,8 @@ def _memory_file(program):
     if isinstance(source, str):
         source = source.encode("utf-8", "replace")
     try:
-        fd = posix.memfd_create("source")
+        # On the private file system, which the policy caps; an anonymous file may be refused, as no limit counts it.
+        fd = posix.open("/tmp", posix.O_RDWR | posix.O_TMPFILE | posix.O_CLOEXEC, 0o600)
         while source:
             source = source[posix.write(fd, source):]
         return fd
