@@ -474,10 +474,10 @@ class Supervisor {
     }
     const int signal = WTERMSIG(exited.wait_status);
     outcome_.signal = signal;
-    // SIGXCPU is what RLIMIT_CPU sends; the account beside it keeps code from claiming the limit by raising the signal
-    // itself.
-    if ((signal == SIGKILL || signal == SIGXCPU) &&
-        std::chrono::microseconds(exited.cpu_us) * 10 >= policy_.limits.cpu * 9) {
+    // SIGXCPU is what RLIMIT_CPU sends, by a clock of ticks that may run well ahead of the exact account on a busy machine. The
+    // account beside it keeps code that raises the signal itself from claiming the limit.
+    const std::chrono::microseconds used(exited.cpu_us);
+    if ((signal == SIGXCPU && used * 2 >= policy_.limits.cpu) || (signal == SIGKILL && used >= policy_.limits.cpu)) {
       outcome_.kind = OutcomeKind::kCpuLimit;
       outcome_.cause = cpu_cause();
       return;
