@@ -409,7 +409,7 @@ class Doctor {
     policy::Limits limits;
     limits.memory_bytes = kMemory;
     limits.processes = kTasks;
-    auto group = Cgroup::create(site, limits);
+    auto group = Cgroup::create(site, limits, identity_);
     if (!group) {
       failed("cgroup", group.error().context, cgroup_advice());
       return;
