@@ -13,8 +13,16 @@
 namespace progtc::cli {
 namespace {
 
-int fail(const Console& console, const Error& failure, int status = kSetUpFailed) {
+// What ends a run before there is one: said, and in the results that were asked for, so that a CI job finds its files.
+int fail(const Console& console, const RunOptions& options, const Error& failure, int status = kSetUpFailed) {
   console.error(failure.context);
+  runner::RunOutcome outcome;
+  outcome.kind = runner::OutcomeKind::kSetupFailed;
+  outcome.cause = failure.context;
+  outcome.policy_name = options.policy;
+  const std::size_t first = !options.rest.empty() && options.rest[0] == "--" ? 1 : 0;
+  const bool has_script = !options.code && !options.module && options.rest.size() > first;
+  (void)write_reports(console, options, outcome, has_script ? options.rest[first] : options.module.value_or("-c"));
   return status;
 }
 
@@ -35,22 +43,21 @@ int main_program(int argc, char** argv) {
     return kSetUpFailed;
   }
   options.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
-  ::signal(SIGPIPE, SIG_IGN);  // a closed stdout or a code that closes its stdin is an errno here
   const Console console("progtc-run", options.quiet, options.verbose);
-  if (auto checked = check_options(options); !checked) return fail(console, checked.error());
+  if (auto checked = check_options(options); !checked) return fail(console, options, checked.error());
   auto loaded = load_policy(options.policy);
-  if (!loaded) return fail(console, loaded.error());
+  if (!loaded) return fail(console, options, loaded.error());
   auto policy = apply_options(std::move(*loaded), options);
-  if (!policy) return fail(console, policy.error());
+  if (!policy) return fail(console, options, policy.error());
   if (options.explain) {
     std::printf("%s\n", policy::to_json(*policy).c_str());
     return std::fflush(stdout) == 0 ? 0 : static_cast<int>(kSetUpFailed);
   }
   auto work = find_work(options);
-  if (!work) return fail(console, work.error(), exit_status_of(work.error()));
+  if (!work) return fail(console, options, work.error(), exit_status_of(work.error()));
   const std::string name = work->name;
   auto outcome = run_work(console, options, *policy, std::move(*work));
-  if (!outcome) return fail(console, outcome.error());
+  if (!outcome) return fail(console, options, outcome.error());
   explain_outcome(console, *outcome, *policy);
   const bool is_written = write_reports(console, options, *outcome, name);
   const int status = runner::process_exit_code(*outcome);

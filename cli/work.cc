@@ -102,6 +102,8 @@ int exit_status_of(const Error& failure) noexcept {
 
 Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
                                     Work work, RunHooks hooks) {
+  // A closed stdout, or code that closes its stdin, is an errno here.
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return from_errno(errno, "ignore SIGPIPE");
   asio::io_context context(1);
   const auto executor = context.get_executor();
   runner::RunRequest request;
@@ -117,6 +119,8 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   request.project_dir = fs::current_path(failed).string();
   request.guest_dir = guest;
   request.policy = policy;
+  if (!options.out.empty() && fs::exists(options.out, failed) && !fs::is_directory(options.out, failed))
+    return from_errno(ENOTDIR, "--out " + options.out);
   request.out_dir = options.out.empty() ? "" : fs::absolute(options.out).lexically_normal().string();
   request.allow_degraded = {options.allow_degraded.begin(), options.allow_degraded.end()};
   request.job = std::move(work.job);

@@ -409,7 +409,12 @@ class Doctor {
     policy::Limits limits;
     limits.memory_bytes = kMemory;
     limits.processes = kTasks;
-    auto group = Cgroup::create(site, limits, identity_);
+    auto identity = Identity::acquire();
+    if (!identity) {
+      failed("cgroup", identity.error().context, cgroup_advice());
+      return;
+    }
+    auto group = Cgroup::create(site, limits, *identity);
     if (!group) {
       failed("cgroup", group.error().context, cgroup_advice());
       return;

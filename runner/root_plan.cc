@@ -146,7 +146,7 @@ class Planner {
       PROGTC_CHECK(add_optional({path}));
     }
     if (!has_multiarch && ::access("/usr/lib/libc.so.6", F_OK) == 0) PROGTC_CHECK(add_optional({"/usr/lib"}));
-    return add_optional({"/usr/lib64", "/etc/ld.so.cache"});
+    return add_optional({"/usr/lib64", "/usr/lib/locale/C.utf8", "/etc/ld.so.cache"});
   }
 
   Result<void> add_programs() {

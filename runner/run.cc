@@ -189,6 +189,8 @@ class Supervisor {
                                "); run `progtc doctor`, use a policy without the group \"processes\", or accept limits per "
                                "process with --allow-degraded=cgroup");
         outcome_.notes.push_back("no cgroup (" + site.why_none + "): limits are per process");
+        // RLIMIT_AS does not count what is only written, never mapped.
+        request_.policy.syscalls.deny.push_back("memfd_create");
       }
       outcome_.enforced_by["memory"] = cgroup_.bounds("memory") ? to_string(cgroup_.mechanism()) : "rlimit (RLIMIT_AS)";
     }

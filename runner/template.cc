@@ -139,7 +139,7 @@ struct Ends {
     err[1].reset();
   }
   void move_into(Sandbox& sandbox) {
-    sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), status[0].release());
+    if (status[0]) sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), status[0].release());
     sandbox.channel.assign(asio::local::stream_protocol(), channel[0].release());
     sandbox.stdin_pipe.assign(in[1].release());
     sandbox.stdout_pipe.assign(out[0].release());
@@ -303,7 +303,9 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::string language = "LANG=C.UTF-8";
-  std::array<char*, 2> envp = {language.data(), nullptr};
+  // Where RLIMIT_AS is the memory limit, a thread's own malloc arena would reserve 128 MiB of it for nothing.
+  std::string arenas = "MALLOC_ARENA_MAX=1";
+  std::array<char*, 3> envp = {language.data(), cold && cold->address_space_is_memory ? arenas.data() : nullptr, nullptr};
 
   child::TemplatePlan child_plan{};
   child_plan.entries = entries;
@@ -426,7 +428,7 @@ asio::awaitable<Result<void>> Template::ready() {
   co_return Result<void>{};
 }
 
-asio::awaitable<Result<void>> Template::wait_until_confined(Sandbox& sandbox) {
+asio::awaitable<Result<void>> Template::wait_for(std::uint32_t last, Sandbox& sandbox) {
   for (;;) {
     auto record = co_await receive_record(sandbox.status);
     if (!record) co_return record.error();
@@ -435,6 +437,7 @@ asio::awaitable<Result<void>> Template::wait_until_confined(Sandbox& sandbox) {
       sandbox.controls |= report.controls;
       if (!record->fds.empty()) sandbox.work_dir = std::move(record->fds[0]);
       if (record->fds.size() > 1) sandbox.out_dir = std::move(record->fds[1]);
+      if (last == PROGTC_PREPARED) co_return Result<void>{};
     } else if (decode(*record, PROGTC_CONFINED, report)) {
       if (record->fds.size() != 1) co_return run_error(RunErrc::kControlMissing, "the worker sent no seccomp listener");
       sandbox.listener = std::move(record->fds[0]);
@@ -467,7 +470,7 @@ asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
   Sandbox sandbox(executor_);
   sandbox.init = std::move(record->fds[0]);
   ends->move_into(sandbox);
-  if (auto confined = co_await wait_until_confined(sandbox); !confined) co_return confined.error();
+  if (auto confined = co_await wait_for(PROGTC_CONFINED, sandbox); !confined) co_return confined.error();
   co_return sandbox;
 }
 
@@ -479,10 +482,13 @@ asio::awaitable<Result<Sandbox>> Template::confine(const SandboxSpec& spec) {
   Sandbox sandbox(executor_);
   sandbox.init.reset(::fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 0));
   if (!sandbox.init) co_return from_errno(errno, "dup");
+  // Init and worker start side by side: nothing may go on to user code before the mounts are what they have to be.
+  sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), ends->status[0].release());
+  if (auto prepared = co_await wait_for(PROGTC_PREPARED, sandbox); !prepared) co_return prepared.error();
   if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, true); !sent) co_return sent.error();
   ends->give_away();
   ends->move_into(sandbox);
-  if (auto confined = co_await wait_until_confined(sandbox); !confined) co_return confined.error();
+  if (auto confined = co_await wait_for(PROGTC_CONFINED, sandbox); !confined) co_return confined.error();
   co_return sandbox;
 }
 

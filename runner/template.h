@@ -104,7 +104,8 @@ class Template {
  private:
   explicit Template(const boost::asio::any_io_executor& executor) : executor_(executor), control_(executor) {}
   Error died(const std::string& attempted);
-  boost::asio::awaitable<Result<void>> wait_until_confined(Sandbox& sandbox);
+  // Takes the set-up's records up to and including `last` (PROGTC_PREPARED or PROGTC_CONFINED).
+  boost::asio::awaitable<Result<void>> wait_for(std::uint32_t last, Sandbox& sandbox);
 
   boost::asio::any_io_executor executor_;
   pid_t pid_ = -1;

@@ -66,7 +66,7 @@ Result<sys::UniqueFd> open_parent(int root, const std::string& target) {
     const std::string part = target.substr(from, slash - from);
     from = slash + 1;
     if (part.empty() || part == ".") continue;
-    if (part == "..") return from_errno(EINVAL, "'" + target + "' leads out of the working directory");
+    if (part == "..") return from_errno(EINVAL, "copy to '" + target + "': that leads out of the working directory");
     if (::mkdirat(at.get(), part.c_str(), 0755) == -1 && errno != EEXIST) {
       const int err = errno;
       return from_errno(err, "mkdir '" + part + "'");
