@@ -1,5 +1,4 @@
 // progtc-run: runs one piece of Python in a sandbox. stdout is the code's alone; what we have to say goes to stderr.
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -22,7 +21,9 @@ int fail(const Console& console, const RunOptions& options, const Error& failure
   outcome.kind = runner::OutcomeKind::kSetupFailed;
   outcome.cause = failure.context;
   outcome.policy_name = options.policy;
-  write_reports(console, options, outcome, options.rest.empty() ? options.module.value_or("-c") : options.rest[0]);
+  const std::size_t first = !options.rest.empty() && options.rest[0] == "--" ? 1 : 0;
+  const bool has_script = !options.code && !options.module && options.rest.size() > first;
+  (void)write_reports(console, options, outcome, has_script ? options.rest[first] : options.module.value_or("-c"));
   return status;
 }
 
@@ -43,7 +44,6 @@ int main_program(int argc, char** argv) {
     return kSetUpFailed;
   }
   options.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
-  ::signal(SIGPIPE, SIG_IGN);  // a closed stdout or a code that closes its stdin is an errno here
   const Console console("progtc-run", options.quiet, options.verbose);
   if (auto checked = check_options(options); !checked) return fail(console, options, checked.error());
   auto loaded = load_policy(options.policy);

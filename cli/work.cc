@@ -102,6 +102,8 @@ int exit_status_of(const Error& failure) noexcept {
 
 Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
                                     Work work, RunHooks hooks) {
+  // A closed stdout, or code that closes its stdin, is an errno here.
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return from_errno(errno, "ignore SIGPIPE");
   asio::io_context context(1);
   const auto executor = context.get_executor();
   runner::RunRequest request;
