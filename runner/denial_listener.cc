@@ -48,12 +48,16 @@ asio::awaitable<void> DenialListener::listen() {
     auto [failed] =
         co_await listener_.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
     if (failed) co_return;
+    // Asked before the receive, which before Linux 6.11 waits for ever once nobody is left under the filter: readable says
+    // that a call is there, and should its caller die now, the receive answers ENOENT (kernel/seccomp.c).
+    pollfd state{listener_.native_handle(), POLLIN, 0};
+    if (::poll(&state, 1, 0) != 1 || !(state.revents & POLLIN)) {
+      if (state.revents & (POLLHUP | POLLERR)) co_return;
+      continue;
+    }
     seccomp_notif request{};  // the kernel refuses a buffer that is not zeroed
     if (::ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_RECV, &request) == -1) {
-      // ENOENT: the caller died before we looked, or nobody is left under the filter: then it polls as hung up.
       if (errno != EINTR && errno != ENOENT) co_return;
-      pollfd state{listener_.native_handle(), POLLIN, 0};
-      if (::poll(&state, 1, 0) == 1 && (state.revents & POLLHUP)) co_return;
       continue;
     }
     const bool is_let_through = learn_ && learn_(request);
