@@ -51,7 +51,7 @@ int main_program(int argc, char** argv) {
   auto policy = apply_options(std::move(*loaded), options);
   if (!policy) return fail(console, options, policy.error());
   if (options.explain) {
-    std::printf("%s\n", policy::to_json(*policy).c_str());
+    (void)std::printf("%s\n", policy::to_json(*policy).c_str());
     return std::fflush(stdout) == 0 ? 0 : static_cast<int>(kSetUpFailed);
   }
   auto work = find_work(options);

@@ -166,7 +166,7 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   std::exception_ptr bug;
   auto running = runner::run(executor, std::move(request), session, handle);
   asio::co_spawn(executor, std::move(running), [&](std::exception_ptr failure, runner::RunOutcome result) {
-    bug = failure;
+    bug = std::move(failure);
     outcome = std::move(result);
     signals.cancel();
   });
