@@ -447,7 +447,11 @@ std::optional<std::uint64_t> Cgroup::tasks_peak() const {
 }
 
 Result<sys::UniqueFd> Cgroup::oom_event() const {
-  if (mechanism_ == CgroupMechanism::kV2) return sys::openat(AT_FDCWD, (v2_ + "/memory.events").c_str(), O_RDONLY);
+  if (mechanism_ == CgroupMechanism::kV2) {
+    PROGTC_TRY(auto events, sys::openat(AT_FDCWD, (v2_ + "/memory.events").c_str(), O_RDONLY));
+    acknowledge_oom_event(events.get());
+    return events;
+  }
   const auto memory = v1_.find("memory");
   if (memory == v1_.end()) return sys::UniqueFd();
   PROGTC_TRY(const auto control, sys::openat(AT_FDCWD, (memory->second + "/memory.oom_control").c_str(), O_RDONLY));
@@ -456,6 +460,14 @@ Result<sys::UniqueFd> Cgroup::oom_event() const {
   PROGTC_CHECK(write_value(memory->second + "/cgroup.event_control",
                            std::to_string(event.get()) + " " + std::to_string(control.get())));
   return event;
+}
+
+void Cgroup::acknowledge_oom_event(int event_fd) const {
+  char ignored[512];
+  // A file of the kernel's polls as changed until it has been read from its start (kernfs_generic_poll in fs/kernfs/file.c).
+  const ssize_t got = mechanism_ == CgroupMechanism::kV2 ? ::pread(event_fd, ignored, sizeof ignored, 0)
+                                                         : ::read(event_fd, ignored, sizeof(std::uint64_t));
+  (void)got;  // nothing to read means nothing to acknowledge
 }
 
 void Cgroup::kill() const {

@@ -62,6 +62,8 @@ class Cgroup {
   // A descriptor that polls as POLLPRI when memory events happen (v2), or readable when the group is out of memory (v1
   // eventfd). Empty where there is none.
   Result<sys::UniqueFd> oom_event() const;
+  // Makes that descriptor wait for the next event.
+  void acknowledge_oom_event(int event_fd) const;
   void kill() const;
 
  private:

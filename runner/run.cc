@@ -413,8 +413,7 @@ class Supervisor {
     for (;;) {
       auto [failed] = co_await watched.async_wait(kind, use_result);
       if (failed) co_return;
-      char drained[8];
-      (void)!::read(watched.native_handle(), drained, sizeof drained);  // v1: the eventfd's count
+      cgroup_.acknowledge_oom_event(watched.native_handle());
       // The event comes before the victim is chosen; the counter says when it is.
       for (int i = 0; i < 200 && cgroup_.oom_kills().value_or(0) == 0; ++i) {
         pause.expires_after(std::chrono::milliseconds(1));
