@@ -545,11 +545,13 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   hooks.on_plan = [&watcher](const runner::RootPlan& shown) { watcher.see(shown); };
   hooks.has_stdout_on_stderr = options.output.empty();
   const policy::Policy learning = learning_policy(lesson.asked, options.has_host_network);
+  const auto reports = Reports::open(options.run);
+  if (!reports) return fail(reports.error());
   auto outcome = run_work(console, options.run, learning, std::move(*work), std::move(hooks));
   if (!outcome) return fail(outcome.error());
   outcome->denials = calls->refused();  // in the base's words, not in those of the learner's own filter
   explain_outcome(console, *outcome, lesson.asked);
-  (void)write_reports(console, options.run, *outcome, name);
+  (void)write_reports(console, *reports, *outcome, name);
   if (outcome->kind == runner::OutcomeKind::kSetupFailed) return 1;
 
   lesson.ending = std::string(runner::to_string(outcome->kind)) + ": " + outcome->cause;

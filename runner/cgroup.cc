@@ -464,7 +464,8 @@ Result<sys::UniqueFd> Cgroup::oom_event() const {
 
 void Cgroup::acknowledge_oom_event(int event_fd) const {
   char ignored[512];
-  // A file of the kernel's polls as changed until it has been read from its start (kernfs_generic_poll in fs/kernfs/file.c).
+  // A file of the kernel's polls as changed until it has been read from its start (kernfs_generic_poll in
+  // fs/kernfs/file.c).
   const ssize_t got = mechanism_ == CgroupMechanism::kV2 ? ::pread(event_fd, ignored, sizeof ignored, 0)
                                                          : ::read(event_fd, ignored, sizeof(std::uint64_t));
   (void)got;  // nothing to read means nothing to acknowledge

@@ -34,7 +34,9 @@ class WorkFilesTest : public ::testing::Test {
   void leave(const std::string& name, const std::string& text) { std::ofstream(base_ / "left" / name) << text; }
   Result<Collected> collect_all(const CollectLimits& limits = {}) {
     PROGTC_TRY(const auto directory, sys::openat(AT_FDCWD, (base_ / "left").c_str(), O_RDONLY | O_DIRECTORY));
-    return collect(directory.get(), (base_ / "taken").string(), limits);
+    PROGTC_CHECK(sys::make_directories((base_ / "taken").string(), 0755));
+    PROGTC_TRY(const auto target, sys::openat(AT_FDCWD, (base_ / "taken").c_str(), O_RDONLY | O_DIRECTORY));
+    return collect(directory.get(), target.get(), limits);
   }
   std::string taken(const std::string& name) { return content_of(base_ / "taken" / name); }
 
