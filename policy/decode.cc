@@ -128,8 +128,9 @@ Result<void> decode_binds(const JsonCursor& section, std::string_view key, bool 
         return *bind;
       },
       format_bind));
-  binds = is_writable ? std::move(others) : own;  // read-only ones first: a stable order for the digest
-  std::vector<Bind>& rest = is_writable ? own : others;
+  // Read-only ones first: a stable order for the digest.
+  binds = is_writable ? others : own;
+  const std::vector<Bind>& rest = is_writable ? own : others;
   binds.insert(binds.end(), rest.begin(), rest.end());
   return Result<void>{};
 }

@@ -339,6 +339,7 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
     child_plan.cold = &cold_plan;
   }
   child_plan.is_root_run = identity.is_root_run;
+  child_plan.map_write_fd = maps[1].get();
   child_plan.map_fd = maps[0].get();
   child_plan.control_fd = control[1].get();
   child_plan.log_fd = log[1].get();

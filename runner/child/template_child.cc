@@ -232,6 +232,9 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
 void run_template_child(const TemplatePlan& original) noexcept {
   TemplatePlan plan = original;
   ::setsid();  // a signal from the terminal is for the host, which decides what it means
+  // Until the ids change, which clears it, and end of file below, which shows a host that died before this line.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH, 1);
+  ::close(plan.map_write_fd);
   char go = 0;
   ssize_t got = 0;
   do {

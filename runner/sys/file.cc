@@ -97,7 +97,7 @@ Result<ResultFile> ResultFile::open(const std::string& path) {
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   if (file.name_.empty()) return from_errno(EISDIR, "'" + path + "'");
   auto opened = openat(AT_FDCWD, directory.c_str(), O_RDONLY | O_DIRECTORY);
-  if (!opened) return opened.error();
+  if (!opened) return with_context("'" + path + "'", opened.error());
   file.directory_ = std::move(*opened);
   return file;
 }
