@@ -28,7 +28,8 @@ struct CgroupSite {
 };
 
 // Looks, in this order, for: a delegated v2 group of our own, v1 hierarchies we may write, a transient scope asked of
-// systemd over D-Bus. Moves this process into a leaf of its own group where v2 demands that. Sweeps what killed hosts
+// systemd over D-Bus, and as a last resort v2 groups that we may write although systemd has not delegated them (it may take
+// their controllers away). Moves this process into a leaf of its own group where v2 demands that. Sweeps what killed hosts
 // left.
 CgroupSite find_cgroup_site(bool may_ask_systemd = true);
 
