@@ -219,21 +219,27 @@ bool use_v2_parent(const std::string& own, const std::string& mount_point, Cgrou
 
 bool has_systemd() { return ::access("/run/systemd/system", F_OK) == 0; }  // sd_booted(3)
 
-// Whether systemd keeps out of this group. It takes every group of a unit for its own, whoever may write there, and turns
-// controllers off below it as its other units come and go: limits set there vanish without a word. Delegated ones it marks
-// with an extended attribute, but only the system's instance does (252): what is below one is taken for delegated.
+// Whether systemd keeps out of this group. It takes every group of a unit for its own, whoever may write there, and
+// turns controllers off below it as its other units come and go: limits set there vanish without a word. The system's
+// instance marks what it has delegated with an extended attribute; the user's (of 252) does not, so that is asked.
 bool is_delegated(const std::string& directory, const std::string& mount_point) {
   if (!has_systemd()) return true;
+  bool is_in_user_unit = false;
   for (fs::path group = directory; group.string().size() > mount_point.size(); group = group.parent_path()) {
     for (const char* mark : {"user.delegate", "trusted.delegate"}) {
       char value = 0;
-      if (::getxattr(group.c_str(), mark, &value, 1) == 1 && value == '1') return true;
+      if (::getxattr(group.c_str(), mark, &value, 1) != 1 || value != '1') continue;
+      if (!is_in_user_unit) return true;
+      const auto answer = is_unit_delegated();
+      return answer && *answer;
     }
+    const std::string kind = group.extension().string();
+    is_in_user_unit = is_in_user_unit || kind == ".service" || kind == ".scope" || kind == ".slice";
   }
   return false;
 }
 
-enum class Claim : std::uint8_t { kDelegatedToUs, kWhateverIsWritable };
+enum class Claim : std::uint8_t { kDelegatedToUs, kJustGivenToUs, kWhateverIsWritable };
 
 bool try_v2(CgroupSite& site, Claim claim) {
   const auto groups = own_groups();
@@ -244,12 +250,13 @@ bool try_v2(CgroupSite& site, Claim claim) {
     const auto offered = sys::read_file(mount.point + "/cgroup.controllers", kSmallFile);
     if (!offered || !has_word(*offered, "memory")) continue;  // bound to v1: an empty v2 hierarchy
     const std::string directory = directory_of(mount, own->second);
-    if (claim == Claim::kDelegatedToUs && !is_delegated(directory, mount.point)) {
+    if (claim == Claim::kDelegatedToUs && !(may_make_groups_in(directory) && is_delegated(directory, mount.point))) {
       site.why_none = "'" + directory + "' is not delegated to this user";
       continue;
     }
     if (use_own_v2_group(directory, site)) return true;
-    if ((claim == Claim::kWhateverIsWritable || !has_systemd()) && use_v2_parent(directory, mount.point, site)) return true;
+    if ((claim == Claim::kWhateverIsWritable || !has_systemd()) && use_v2_parent(directory, mount.point, site))
+      return true;
   }
   return false;
 }
@@ -339,7 +346,7 @@ CgroupSite find_cgroup_site(bool may_ask_systemd) {
     if (auto scope = enter_systemd_scope(); !scope) {
       site.why_none += (site.why_none.empty() ? "" : "; ") + scope.error().context;
     } else {
-      is_found = try_v2(site, Claim::kDelegatedToUs);
+      is_found = try_v2(site, Claim::kJustGivenToUs);
     }
   }
   if (!is_found) {
@@ -493,7 +500,8 @@ Result<sys::UniqueFd> Cgroup::oom_event() const {
 
 void Cgroup::acknowledge_oom_event(int event_fd) const {
   char ignored[512];
-  // A file of the kernel's polls as changed until it has been read from its start (kernfs_generic_poll in fs/kernfs/file.c).
+  // A file of the kernel's polls as changed until it has been read from its start (kernfs_generic_poll in
+  // fs/kernfs/file.c).
   const ssize_t got = mechanism_ == CgroupMechanism::kV2 ? ::pread(event_fd, ignored, sizeof ignored, 0)
                                                          : ::read(event_fd, ignored, sizeof(std::uint64_t));
   (void)got;  // nothing to read means nothing to acknowledge

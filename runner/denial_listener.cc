@@ -48,8 +48,8 @@ asio::awaitable<void> DenialListener::listen() {
     auto [failed] =
         co_await listener_.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
     if (failed) co_return;
-    // Asked before the receive, which before Linux 6.11 waits for ever once nobody is left under the filter: readable says
-    // that a call is there, and should its caller die now, the receive answers ENOENT (kernel/seccomp.c).
+    // Asked before the receive, which before Linux 6.11 waits for ever once nobody is left under the filter: readable
+    // says that a call is there, and should its caller die now, the receive answers ENOENT (kernel/seccomp.c).
     pollfd state{listener_.native_handle(), POLLIN, 0};
     if (::poll(&state, 1, 0) != 1 || !(state.revents & POLLIN)) {
       if (state.revents & (POLLHUP | POLLERR)) co_return;
