@@ -177,22 +177,13 @@ class DelegatedScope(V2Limits, Case):
         self.forget_killed()
 
 
-class UndelegatedScope(Case):
-    """An ordinary user in a scope of the user's systemd that is not delegated: its group is the user's all the same, and
-    offers memory and pids, for those are on for every unit; cpu is not."""
+class UndelegatedScope(V2Limits, Case):
+    """An ordinary user in a scope of the user's systemd that is not delegated: its group is the user's all the same, but
+    progtc-run has to ask for one of its own."""
+    is_direct = True
 
     def start(self, *arguments):
         return Started(arguments, TESTER, prefix=["systemd-run", "--user", "--scope", "--quiet"])
-
-    def test_memory_and_processes_are_bounded(self):
-        report = self.expect(self.start("--memory", "64MiB", "-c", BOMB).wait(), 137, "memory_limit")
-        self.assertEqual(report["enforced_by"]["processes"], V2)
-
-    def test_a_fraction_of_a_processor_is_refused(self):
-        self.expect_refused(self.start("--cpus", "0.5", "-c", "print(1)").wait(), "limits.cpus")
-
-    def test_systemd_s_own_work_leaves_the_limits_alone(self):
-        check_that_limits_stay(self, "memory.max", "pids.max")
 
 
 class DelegatedService(Case):
