@@ -32,11 +32,11 @@ using Clock = std::chrono::steady_clock;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 
 // 16 KiB: a call fits, and a thousand idle sessions hold 16 MiB.
-constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kReadBytes = 16UL * 1024;
 // Buffers of one write; below IOV_MAX (1024), and small so that places come free early.
 constexpr std::size_t kWriteBatch = 32;
 // Of a tool's error text. Escaping can make six bytes of one, and a reply must fit a frame.
-constexpr std::uint64_t kMaxErrorText = 64 * 1024;
+constexpr std::uint64_t kMaxErrorText = 64UL * 1024;
 
 std::string mint_id() {
   std::array<unsigned char, 16> bytes{};

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -117,23 +118,30 @@ std::string Console::paint(const char* code, const std::string& text) const {
 }
 
 void Console::error(const std::string& text) const {
-  std::fprintf(stderr, "%s: %s\n", program_.c_str(), paint(kRed, text).c_str());
+  (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), paint(kRed, to_terminal(text)).c_str());
+}
+
+// Names and words of the code's may be in there: no control character, and one line is one line.
+std::string one_line(const std::string& text) {
+  std::string line = to_terminal(text);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return line;
 }
 
 void Console::note(const std::string& text) const {
-  if (!is_quiet_) std::fprintf(stderr, "%s: %s\n", program_.c_str(), text.c_str());
+  if (!is_quiet_) (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), one_line(text).c_str());
 }
 
 void Console::detail(const std::string& text) const {
-  if (is_verbose_) std::fprintf(stderr, "%s: %s\n", program_.c_str(), paint(kDim, text).c_str());
+  if (is_verbose_) (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), paint(kDim, one_line(text)).c_str());
 }
 
 void Console::paragraph(const std::string& headline, const std::string& rule, const std::string& fix) const {
   if (is_quiet_) return;
-  std::string text = program_ + ": " + paint(kYellow, headline) + "\n";
+  std::string text = program_ + ": " + paint(kYellow, one_line(headline)) + "\n";
   text += "  rule:  " + rule + "\n";
   if (!fix.empty()) text += "  allow: " + fix + "\n";
-  std::fputs(text.c_str(), stderr);
+  (void)std::fputs(text.c_str(), stderr);
 }
 
 void explain_outcome(const Console& console, const runner::RunOutcome& outcome, const policy::Policy& policy) {
@@ -172,14 +180,14 @@ void explain_outcome(const Console& console, const runner::RunOutcome& outcome, 
   if (!console.is_verbose()) return;
   for (const auto& [control, mechanism] : outcome.enforced_by) console.detail(control + ": " + mechanism);
   char line[256];
-  std::snprintf(line, sizeof line,
-                "%s: wall %.1f ms, cpu %.1f ms, memory %s, tool calls %llu; setup %.1f ms, teardown %.1f ms",
-                runner::to_string(outcome.kind), static_cast<double>(outcome.usage.wall.count()) / 1e3,
-                static_cast<double>(outcome.usage.cpu.count()) / 1e3,
-                policy::format_size(outcome.usage.memory_peak_bytes).c_str(),
-                static_cast<unsigned long long>(outcome.usage.tool_calls),
-                static_cast<double>(outcome.timing.setup.count()) / 1e3,
-                static_cast<double>(outcome.timing.teardown.count()) / 1e3);
+  (void)std::snprintf(line, sizeof line,
+                      "%s: wall %.1f ms, cpu %.1f ms, memory %s, tool calls %llu; setup %.1f ms, teardown %.1f ms",
+                      runner::to_string(outcome.kind), static_cast<double>(outcome.usage.wall.count()) / 1e3,
+                      static_cast<double>(outcome.usage.cpu.count()) / 1e3,
+                      policy::format_size(outcome.usage.memory_peak_bytes).c_str(),
+                      static_cast<unsigned long long>(outcome.usage.tool_calls),
+                      static_cast<double>(outcome.timing.setup.count()) / 1e3,
+                      static_cast<double>(outcome.timing.teardown.count()) / 1e3);
   console.detail(line);
 }
 

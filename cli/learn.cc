@@ -203,13 +203,12 @@ class Watcher {
   std::set<std::string> unreached_;
 };
 
-bool is_agreed(const Console& console, const ProgtcOptions& options) {
+bool is_agreed(const Console& console, const ProgtcOptions& options, bool has_script_on_stdin) {
   console.error(
       "learning lets this code make nearly every system call, without Landlock: run only what you would run anyway. "
       "Its "
       "namespaces, its view of the files and its limits stay");
   if (options.is_confirmed) return true;
-  const bool has_script_on_stdin = !options.run.rest.empty() && options.run.rest.back() == "-";
   if (::isatty(STDIN_FILENO) != 1 || has_script_on_stdin) {
     console.error("to go on without being asked, say so: --yes");
     return false;
@@ -538,7 +537,7 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   if (!plan) return fail(plan.error());
   auto calls = CallLesson::create(lesson.asked);
   if (!calls) return fail(calls.error());
-  if (!is_agreed(console, options)) return 1;
+  if (!is_agreed(console, options, name == "-")) return 1;
 
   Watcher watcher(*calls, *plan);
   RunHooks hooks;
@@ -546,11 +545,13 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   hooks.on_plan = [&watcher](const runner::RootPlan& shown) { watcher.see(shown); };
   hooks.has_stdout_on_stderr = options.output.empty();
   const policy::Policy learning = learning_policy(lesson.asked, options.has_host_network);
+  const auto reports = Reports::open(options.run);
+  if (!reports) return fail(reports.error());
   auto outcome = run_work(console, options.run, learning, std::move(*work), std::move(hooks));
   if (!outcome) return fail(outcome.error());
   outcome->denials = calls->refused();  // in the base's words, not in those of the learner's own filter
   explain_outcome(console, *outcome, lesson.asked);
-  (void)write_reports(console, options.run, *outcome, name);
+  (void)write_reports(console, *reports, *outcome, name);
   if (outcome->kind == runner::OutcomeKind::kSetupFailed) return 1;
 
   lesson.ending = std::string(runner::to_string(outcome->kind)) + ": " + outcome->cause;

@@ -1,5 +1,4 @@
 // progtc-run: runs one piece of Python in a sandbox. stdout is the code's alone; what we have to say goes to stderr.
-#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -16,13 +15,16 @@ namespace progtc::cli {
 namespace {
 
 // What ends a run before there is one: said, and in the results that were asked for, so that a CI job finds its files.
-int fail(const Console& console, const RunOptions& options, const Error& failure, int status = kSetUpFailed) {
+int fail(const Console& console, const RunOptions& options, const Reports& reports, const Error& failure,
+         int status = kSetUpFailed) {
   console.error(failure.context);
   runner::RunOutcome outcome;
   outcome.kind = runner::OutcomeKind::kSetupFailed;
   outcome.cause = failure.context;
   outcome.policy_name = options.policy;
-  write_reports(console, options, outcome, options.rest.empty() ? options.module.value_or("-c") : options.rest[0]);
+  const std::size_t first = !options.rest.empty() && options.rest[0] == "--" ? 1 : 0;
+  const bool has_script = !options.code && !options.module && options.rest.size() > first;
+  (void)write_reports(console, reports, outcome, has_script ? options.rest[first] : options.module.value_or("-c"));
   return status;
 }
 
@@ -43,24 +45,28 @@ int main_program(int argc, char** argv) {
     return kSetUpFailed;
   }
   options.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
-  ::signal(SIGPIPE, SIG_IGN);  // a closed stdout or a code that closes its stdin is an errno here
   const Console console("progtc-run", options.quiet, options.verbose);
-  if (auto checked = check_options(options); !checked) return fail(console, options, checked.error());
+  const auto reports = Reports::open(options);
+  if (!reports) {
+    console.error(reports.error().context);
+    return kSetUpFailed;
+  }
+  if (auto checked = check_options(options); !checked) return fail(console, options, *reports, checked.error());
   auto loaded = load_policy(options.policy);
-  if (!loaded) return fail(console, options, loaded.error());
+  if (!loaded) return fail(console, options, *reports, loaded.error());
   auto policy = apply_options(std::move(*loaded), options);
-  if (!policy) return fail(console, options, policy.error());
+  if (!policy) return fail(console, options, *reports, policy.error());
   if (options.explain) {
-    std::printf("%s\n", policy::to_json(*policy).c_str());
+    (void)std::printf("%s\n", policy::to_json(*policy).c_str());
     return std::fflush(stdout) == 0 ? 0 : static_cast<int>(kSetUpFailed);
   }
   auto work = find_work(options);
-  if (!work) return fail(console, options, work.error(), exit_status_of(work.error()));
+  if (!work) return fail(console, options, *reports, work.error(), exit_status_of(work.error()));
   const std::string name = work->name;
   auto outcome = run_work(console, options, *policy, std::move(*work));
-  if (!outcome) return fail(console, options, outcome.error());
+  if (!outcome) return fail(console, options, *reports, outcome.error());
   explain_outcome(console, *outcome, *policy);
-  const bool is_written = write_reports(console, options, *outcome, name);
+  const bool is_written = write_reports(console, *reports, *outcome, name);
   const int status = runner::process_exit_code(*outcome);
   return status == 0 && !is_written ? static_cast<int>(kSetUpFailed) : status;
 }

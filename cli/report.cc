@@ -64,7 +64,7 @@ void put_claim(Writer& writer, const runner::RunOutcome& outcome) {
 
 std::string seconds(std::chrono::microseconds time) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.6f", static_cast<double>(time.count()) / 1e6);
+  (void)std::snprintf(text, sizeof text, "%.6f", static_cast<double>(time.count()) / 1e6);
   return text;
 }
 

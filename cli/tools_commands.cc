@@ -29,7 +29,7 @@ int fail(const Console& console, const Error& failure) {
 
 void print(const std::string& text) { (void)std::fputs(text.c_str(), stdout); }
 
-Error usage_error(std::string text) { return from_errno(EINVAL, std::move(text)); }
+Error usage_error(const std::string& text) { return from_errno(EINVAL, text); }
 
 bool wants_text(const rapidjson::Document& schema, const std::string& name) {
   if (!schema.IsObject()) return false;
@@ -132,7 +132,7 @@ int call_tool(const Console& console, const ProgtcOptions& options) {
   std::exception_ptr bug;
   auto calling = host.call(std::move(call));
   asio::co_spawn(context, std::move(calling), [&](std::exception_ptr failure, Result<bridge::Json> outcome) {
-    bug = failure;
+    bug = std::move(failure);
     result = std::move(outcome);
   });
   context.run();

@@ -41,12 +41,6 @@ bool may_read_stdin() {
   return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
 }
 
-bool write_result(const Console& console, const char* option, const std::string& path, const std::string& text) {
-  auto written = sys::write_file_atomically(path, text, 0644);
-  if (!written) console.error(std::string(option) + " " + written.error().context);
-  return written.has_value();
-}
-
 const char* signal_name(int signal) {
   switch (signal) {
     case SIGINT:
@@ -102,6 +96,8 @@ int exit_status_of(const Error& failure) noexcept {
 
 Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
                                     Work work, RunHooks hooks) {
+  // A closed stdout, or code that closes its stdin, is an errno here.
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return from_errno(errno, "ignore SIGPIPE");
   asio::io_context context(1);
   const auto executor = context.get_executor();
   runner::RunRequest request;
@@ -156,15 +152,20 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   });
   auto handle = std::make_shared<runner::RunHandle>();
   asio::signal_set signals(executor, SIGINT, SIGTERM, SIGHUP);
-  signals.async_wait([&](const boost::system::error_code& cancelled, int signal) {
-    if (!cancelled) handle->cancel(signal, std::string("ended by ") + signal_name(signal));
-  });
+  // Every one is passed on: the second, when the first has ended the code, ends the wait for a reader that has stopped.
+  std::function<void(const boost::system::error_code&, int)> on_signal = [&](const boost::system::error_code& cancelled,
+                                                                             int signal) {
+    if (cancelled) return;
+    handle->cancel(signal, std::string("ended by ") + signal_name(signal));
+    signals.async_wait(on_signal);
+  };
+  signals.async_wait(on_signal);
 
   std::optional<runner::RunOutcome> outcome;
   std::exception_ptr bug;
   auto running = runner::run(executor, std::move(request), session, handle);
   asio::co_spawn(executor, std::move(running), [&](std::exception_ptr failure, runner::RunOutcome result) {
-    bug = failure;
+    bug = std::move(failure);
     outcome = std::move(result);
     signals.cancel();
   });
@@ -173,12 +174,29 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   return std::move(*outcome);
 }
 
-bool write_reports(const Console& console, const RunOptions& options, const runner::RunOutcome& outcome,
+Result<Reports> Reports::open(const RunOptions& options) {
+  Reports reports;
+  for (const auto& [option, path, into] : {std::tuple{"--report", &options.report, &reports.report},
+                                           std::tuple{"--junit", &options.junit, &reports.junit}}) {
+    if (path->empty()) continue;
+    auto opened = sys::ResultFile::open(*path);
+    if (!opened) return with_context(option, opened.error());
+    *into = std::move(*opened);
+  }
+  return reports;
+}
+
+bool write_reports(const Console& console, const Reports& reports, const runner::RunOutcome& outcome,
                    const std::string& name) {
   bool is_written = true;
-  if (!options.report.empty()) is_written = write_result(console, "--report", options.report, report_json(outcome));
-  if (!options.junit.empty())
-    is_written = write_result(console, "--junit", options.junit, report_junit(outcome, name)) && is_written;
+  const auto write = [&](const char* option, const sys::ResultFile& file, const std::string& text) {
+    if (auto written = file.write(text); !written) {
+      console.error(std::string(option) + " " + written.error().context);
+      is_written = false;
+    }
+  };
+  if (reports.report) write("--report", *reports.report, report_json(outcome));
+  if (reports.junit) write("--junit", *reports.junit, report_junit(outcome, name));
   return is_written;
 }
 

@@ -11,6 +11,7 @@
 #include "runner/job.h"
 #include "runner/outcome.h"
 #include "runner/root_plan.h"
+#include "runner/sys/file.h"
 
 struct seccomp_notif;
 
@@ -44,8 +45,16 @@ struct RunHooks {
 Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
                                     Work work, RunHooks hooks = {});
 
-// Writes --report and --junit where they are asked for. Says on `console` what could not be written, and returns false.
-bool write_reports(const Console& console, const RunOptions& options, const runner::RunOutcome& outcome,
+// --report and --junit, opened before anything runs: see sys::ResultFile.
+struct Reports {
+  std::optional<sys::ResultFile> report;
+  std::optional<sys::ResultFile> junit;
+  // Errors: which of them cannot be opened.
+  static Result<Reports> open(const RunOptions& options);
+};
+
+// Writes the reports that are asked for. Says on `console` what could not be written, and returns false.
+bool write_reports(const Console& console, const Reports& reports, const runner::RunOutcome& outcome,
                    const std::string& name);
 
 }  // namespace progtc::cli

@@ -11,6 +11,8 @@ target_compile_options(progtc_build INTERFACE
 target_include_directories(progtc_build INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(progtc_build INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY PROGTC_VERSION="${PROJECT_VERSION}")
 if(PROGTC_SANITIZE)
+  # GCC's flow analysis loses its way among the checks the sanitizers insert.
+  target_compile_options(progtc_build INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized>)
   target_compile_options(progtc_build INTERFACE -fsanitize=${PROGTC_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(progtc_build INTERFACE -fsanitize=${PROGTC_SANITIZE})
 endif()

@@ -45,6 +45,7 @@ std::vector<std::string> near_matches(std::string_view word, std::span<const std
   found.erase(std::unique(found.begin(), found.end()), found.end());
   if (found.size() > kMostSuggested) found.resize(kMostSuggested);
   std::vector<std::string> names;
+  names.reserve(found.size());
   for (auto& [distance, name] : found) names.push_back(std::move(name));
   return names;
 }

@@ -10,10 +10,11 @@
 
 namespace progtc::runner {
 
-// One of the host's own standard streams, read or written without blocking the loop and without touching its flags: the
-// open file is shared with the shell and with other programs, and O_NONBLOCK would change it for them too. Waiting goes
-// through an epoll descriptor of our own; what epoll refuses (regular files) never blocks for long and is used
-// directly.
+// One of the host's own standard streams, read or written without ever blocking the loop, on which the limits depend,
+// and without touching its flags: the open file is shared with the shell and with other programs, and O_NONBLOCK would
+// change it for them too. Pipes and terminals are therefore opened anew through /proc/self/fd, sockets are used with
+// MSG_DONTWAIT, and regular files, which never block for long, as they are. Waiting goes through an epoll descriptor of
+// our own.
 class HostStream {
  public:
   enum class Direction { kRead, kWrite };
@@ -21,14 +22,18 @@ class HostStream {
 
   // Reads some bytes; 0 at end of file.
   boost::asio::awaitable<Result<std::size_t>> read_some(char* into, std::size_t size);
-  // Writes all of them. Errors: errno (EPIPE when the reader has gone).
+  // Writes all of them. Errors: errno (EPIPE when the reader has gone), operation_aborted when cancelled.
   boost::asio::awaitable<Result<void>> write(std::string_view bytes);
 
  private:
-  boost::asio::awaitable<void> wait();
+  enum class Kind { kFile, kReopened, kSocket, kBlocking };
+  boost::asio::awaitable<boost::system::error_code> wait();
+  ssize_t read_now(char* into, std::size_t size) const;
+  ssize_t write_now(std::string_view bytes) const;
 
   int fd_;
-  bool is_pollable_ = false;
+  sys::UniqueFd reopened_;
+  Kind kind_ = Kind::kFile;
   boost::asio::posix::stream_descriptor gate_;
 };
 

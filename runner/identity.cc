@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,8 @@ Result<void> write_proc(const std::string& path, const std::string& text) {
 
 // A process that does nothing in a user namespace of its own, so that the namespace can be mapped and opened.
 [[noreturn]] void idle_forever() {
+  (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  (void)::close_range(0, ~0U, 0);
   for (;;) ::pause();
 }
 
@@ -92,7 +95,8 @@ Result<void> write_id_maps(pid_t pid, const Identity& identity) {
 
 bool is_sandbox_id_leased(unsigned slot) {
   const auto file = sys::openat(AT_FDCWD, (std::string(kLeaseDirectory) + "/" + std::to_string(slot)).c_str(), O_RDWR);
-  return file && ::flock(file->get(), LOCK_EX | LOCK_NB) == -1;  // closing lets go of a lock that was free
+  // No file: another /run than ours knows about it. Closing lets go of a lock that was free.
+  return !file || ::flock(file->get(), LOCK_EX | LOCK_NB) == -1;
 }
 
 Result<sys::UniqueFd> clone_mount_idmapped(int source_fd, uid_t owner, gid_t group, const Identity& identity) {

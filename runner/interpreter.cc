@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "runner/run_errc.h"
@@ -139,7 +140,8 @@ Result<Interpreter> examine(const std::string& candidate, const std::string& cac
 
 }  // namespace
 
-Result<Interpreter> find_interpreter(const std::string& wanted, const std::string& path, const std::string& cache_dir) {
+Result<Interpreter> find_interpreter(const std::string& wanted, const std::string& path, const std::string& cache_dir,
+                                     const std::string& distrusted) {
   if (wanted.find('/') != std::string::npos) {
     if (wanted[0] != '/')
       return run_error(RunErrc::kNoInterpreter, "interpreter '" + wanted + "': a path must be absolute");
@@ -154,6 +156,14 @@ Result<Interpreter> find_interpreter(const std::string& wanted, const std::strin
     if (dir.empty() || dir[0] != '/') continue;  // a relative entry of PATH is never searched
     const std::string candidate = dir + "/" + wanted;
     if (::access(candidate.c_str(), X_OK) == -1) continue;
+    std::error_code failed;
+    // A virtual environment's interpreter is a link to one outside, which is the file that counts.
+    const std::string real = std::filesystem::canonical(candidate, failed).string();
+    if (!distrusted.empty() && distrusted != "/" && real.starts_with(distrusted + "/")) {
+      tried += (tried.empty() ? "'" : "; '") + candidate +
+               "' lies in the project and is not executed; name it with --python to trust it";
+      continue;
+    }
     auto found = examine(candidate, cache_dir);
     if (found) return found;
     tried += (tried.empty() ? "" : "; ") + found.error().context;

@@ -22,8 +22,11 @@ struct Interpreter {
 // Finds the interpreter that `wanted` names: a name looked up on `path` (the PATH variable), or an absolute path. A
 // candidate that is a script, such as a version manager's shim, is asked what it stands for. What an interpreter says
 // about itself is remembered in `cache_dir` (empty: nowhere) under its inode and time, as asking costs a start of it.
-// Errors: RunErrc::kNoInterpreter with what was tried; older than 3.9 is refused.
-Result<Interpreter> find_interpreter(const std::string& wanted, const std::string& path, const std::string& cache_dir);
+// Asking means executing, as the caller and unconfined; so a name never finds a file that lies below `distrusted` (the
+// project, which a sandbox may have written), only a path that was spelled out does. Errors: RunErrc::kNoInterpreter
+// with what was tried; older than 3.9 is refused.
+Result<Interpreter> find_interpreter(const std::string& wanted, const std::string& path, const std::string& cache_dir,
+                                     const std::string& distrusted = "");
 
 // $XDG_CACHE_HOME/progtc or ~/.cache/progtc; empty when neither variable is set.
 std::string default_cache_dir();

@@ -1,5 +1,6 @@
 #include "runner/run.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sys/random.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@
 #include "runner/identity.h"
 #include "runner/interpreter.h"
 #include "runner/run_errc.h"
+#include "runner/sys/file.h"
 #include "runner/task_group.h"
 #include "runner/template.h"
 
@@ -35,6 +37,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kTailBytes = 16 << 10;
+constexpr std::chrono::seconds kSetUpDeadline{30};  // a machine that swaps needs a few
 
 std::chrono::microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
@@ -100,7 +103,8 @@ class Supervisor {
         watches_(executor),
         wall_(executor),
         cpu_(executor),
-        reaper_(executor) {
+        reaper_(executor),
+        flush_(executor) {
     handle_->on_cancel_ = [this](int signal, std::string cause) {
       end(OutcomeKind::kCancelled, std::move(cause), signal);
     };
@@ -130,9 +134,18 @@ class Supervisor {
   // ---- set-up ----
 
   asio::awaitable<Result<void>> set_up() {
-    auto interpreter = find_interpreter(
-        policy_.python.interpreter, std::getenv("PATH") ? std::getenv("PATH") : "/usr/bin:/bin", default_cache_dir());
+    auto interpreter =
+        find_interpreter(policy_.python.interpreter, std::getenv("PATH") ? std::getenv("PATH") : "/usr/bin:/bin",
+                         default_cache_dir(), request_.project_dir);
     if (!interpreter) co_return interpreter.error();
+    // Opened before the code runs: afterwards a directory it may write could hold a link of this name.
+    if (!request_.out_dir.empty()) {
+      if (auto made = sys::make_directories(request_.out_dir, 0755); !made)
+        co_return with_context("--out", made.error());
+      auto opened = sys::openat(AT_FDCWD, request_.out_dir.c_str(), O_RDONLY | O_DIRECTORY);
+      if (!opened) co_return with_context("--out", opened.error());
+      out_target_ = std::move(*opened);
+    }
     auto identity = Identity::acquire();
     if (!identity) co_return identity.error();
     identity_ = std::move(*identity);
@@ -164,7 +177,13 @@ class Supervisor {
     spec.filter = &*filter;
     fill_in_job(*plan);
     if (auto moved = move.finish(); !moved) co_return moved.error();
+    reaper_.expires_after(kSetUpDeadline);
+    reaper_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled)
+        end(OutcomeKind::kSetupFailed, "the sandbox was not ready within " + policy::format_duration(kSetUpDeadline));
+    });
     auto sandbox = co_await template_->confine(spec);
+    reaper_.cancel();
     if (!sandbox) co_return sandbox.error();
     sandbox_ = std::make_unique<Sandbox>(std::move(*sandbox));
     if (auto verified = verify_controls(); !verified) co_return verified.error();
@@ -250,7 +269,11 @@ class Supervisor {
 
   // The first ending wins. The sandbox dies; what was used and written is still gathered.
   void end(OutcomeKind kind, std::string cause, int signal = 0) {
-    if (is_ended_ || is_over_) return;
+    if (is_ended_ || is_over_) {
+      // Only output that nobody takes can still be waited for. Who asks twice does not want it.
+      if (kind == OutcomeKind::kCancelled) tasks_.cancel();
+      return;
+    }
     is_ended_ = true;
     outcome_.kind = kind;
     outcome_.cause = std::move(cause);
@@ -260,6 +283,11 @@ class Supervisor {
       return;
     }
     sandbox_->end();
+    // What was written is passed on to a reader that reads; one that has stopped holds nobody up.
+    flush_.expires_after(std::chrono::seconds(5));
+    flush_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) tasks_.cancel();
+    });
     // Init answers within microseconds; should it not, its own death still ends everything.
     reaper_.expires_after(std::chrono::seconds(1));
     reaper_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -293,6 +321,7 @@ class Supervisor {
     read_usage(exited);
     // Pipes and channel have reached their end by now: nobody of the sandbox is left to hold them open.
     co_await tasks_.join();
+    flush_.cancel();
     watches_.cancel();
     wall_.cancel();
     cpu_.cancel();
@@ -473,10 +502,10 @@ class Supervisor {
     }
     const int signal = WTERMSIG(exited.wait_status);
     outcome_.signal = signal;
-    // SIGXCPU is what RLIMIT_CPU sends; the account beside it keeps code from claiming the limit by raising the signal
-    // itself.
-    if ((signal == SIGKILL || signal == SIGXCPU) &&
-        std::chrono::microseconds(exited.cpu_us) * 10 >= policy_.limits.cpu * 9) {
+    // SIGXCPU is what RLIMIT_CPU sends, by a clock of ticks that may run well ahead of the exact account on a busy
+    // machine. The account beside it keeps code that raises the signal itself from claiming the limit.
+    const std::chrono::microseconds used(exited.cpu_us);
+    if ((signal == SIGXCPU && used * 2 >= policy_.limits.cpu) || (signal == SIGKILL && used >= policy_.limits.cpu)) {
       outcome_.kind = OutcomeKind::kCpuLimit;
       outcome_.cause = cpu_cause();
       return;
@@ -489,7 +518,7 @@ class Supervisor {
 
   void gather_files() {
     if (request_.out_dir.empty()) return;
-    auto found = collect(sandbox_->out_dir.get(), request_.out_dir, CollectLimits{});
+    auto found = collect(sandbox_->out_dir.get(), out_target_.get(), CollectLimits{});
     if (!found) {
       outcome_.notes.push_back("output files were not collected: " + found.error().context);
       return;
@@ -515,8 +544,10 @@ class Supervisor {
   asio::steady_timer wall_;
   asio::steady_timer cpu_;
   asio::steady_timer reaper_;
+  asio::steady_timer flush_;
   std::uint64_t output_bytes_ = 0;
   std::uint64_t oom_kills_ = 0;
+  sys::UniqueFd out_target_;
   std::string lost_output_;
   std::string violation_;
   bool is_ended_ = false;  // by us, with a cause

@@ -36,11 +36,12 @@ constexpr const char* kBootstrap =
     "import _progtc\n"
     "from progtc_guest import runtime\n"
     "del sys.path[0]\n"
+    "if sys.argv[1] == 'confine': _progtc.confine()\n"
     "if len(sys.argv) > 2:\n"
     "    sys.path += [a[2:] for a in sys.argv if a[:2] == 'p:']\n"
     "    for a in sys.argv:\n"
     "        if a[:2] == 'm:': __import__(a[2:])\n"
-    "getattr(_progtc, sys.argv[1])()\n"
+    "if sys.argv[1] == 'serve': _progtc.serve()\n"
     "runtime.main(3)\n";
 
 Result<std::array<sys::UniqueFd, 2>> make_pipe() {
@@ -82,7 +83,9 @@ void set_limit(progtc_spawn& request, std::size_t& count, unsigned resource, std
 // The second line behind the cgroup, and the first where there is none.
 void fill_rlimits(progtc_spawn& request, const SandboxSpec& spec) {
   std::size_t count = 0;
-  set_limit(request, count, RLIMIT_CORE, 0);
+  // 1, not 0: the kernel takes it as "never run the core_pattern's helper", which 0 does not stop (core(5),
+  // fs/coredump.c).
+  set_limit(request, count, RLIMIT_CORE, 1);
   set_limit(request, count, RLIMIT_MEMLOCK, 64 << 10);
   set_limit(request, count, RLIMIT_MSGQUEUE, 0);
   set_limit(request, count, RLIMIT_RTPRIO, 0);

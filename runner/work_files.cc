@@ -98,7 +98,7 @@ class Collector {
  public:
   Collector(const CollectLimits& limits, Collected& found) : limits_(limits), found_(found) {}
 
-  Result<void> walk(int from, const std::string& to, const std::string& below, unsigned depth) {
+  Result<void> walk(int from, int to, const std::string& below, unsigned depth) {
     PROGTC_TRY(auto own, sys::openat(from, ".", O_RDONLY | O_DIRECTORY));
     const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(own.get()), ::closedir);
     if (!directory) return from_errno(errno, "read the output directory");
@@ -112,7 +112,7 @@ class Collector {
   }
 
  private:
-  Result<void> take(int from, const std::string& to, const std::string& path, const std::string& name, unsigned depth) {
+  Result<void> take(int from, int to, const std::string& path, const std::string& name, unsigned depth) {
     struct stat info {};
     if (::fstatat(from, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == -1)
       return from_errno(errno, "stat '" + path + "'");
@@ -145,20 +145,17 @@ class Collector {
   }
 
   // Written beside and renamed: a link of that name on the host is replaced, not followed.
-  static Result<void> copy_out(int source, const std::string& to, const std::string& name, std::uint64_t size) {
-    PROGTC_CHECK(sys::make_directories(to, 0755));
-    const std::string target = to + "/" + name;
-    const std::string beside = to + "/.progtc-part-" + std::to_string(::getpid());
-    ::unlink(beside.c_str());
-    PROGTC_TRY(const auto file, sys::openat(AT_FDCWD, beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+  static Result<void> copy_out(int source, int to, const std::string& name, std::uint64_t size) {
+    const std::string beside = ".progtc-part-" + std::to_string(::getpid());
+    ::unlinkat(to, beside.c_str(), 0);
+    PROGTC_TRY(const auto file, sys::openat(to, beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
     auto copied = copy_bytes(source, file.get(), size);
-    if (copied && ::rename(beside.c_str(), target.c_str()) == -1) copied = from_errno(errno, "rename");
-    if (!copied) ::unlink(beside.c_str());
+    if (copied && ::renameat(to, beside.c_str(), to, name.c_str()) == -1) copied = from_errno(errno, "rename");
+    if (!copied) ::unlinkat(to, beside.c_str(), 0);
     return copied;
   }
 
-  Result<void> take_directory(int from, const std::string& to, const std::string& path, const std::string& name,
-                              unsigned depth) {
+  Result<void> take_directory(int from, int to, const std::string& path, const std::string& name, unsigned depth) {
     if (depth >= limits_.depth) {
       skip(path, "deeper than " + std::to_string(limits_.depth) + " directories");
       return {};
@@ -169,13 +166,13 @@ class Collector {
       return {};
     }
     // A link in the host's target directory must not lead the copies elsewhere.
-    struct stat host {};
-    const std::string target = to + "/" + name;
-    if (::lstat(target.c_str(), &host) == 0 && !S_ISDIR(host.st_mode)) {
+    if (::mkdirat(to, name.c_str(), 0755) == -1 && errno != EEXIST) return from_errno(errno, "mkdir '" + path + "'");
+    auto target = sys::openat(to, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!target) {
       skip(path, "the host has something else of that name");
       return {};
     }
-    return walk(directory->get(), target, path, depth + 1);
+    return walk(directory->get(), target->get(), path, depth + 1);
   }
 
   void skip(const std::string& path, const std::string& why) {
@@ -207,10 +204,9 @@ Result<void> copy_in(int work_dir, const std::vector<FileToCopy>& files, const I
   return {};
 }
 
-Result<Collected> collect(int out_dir, const std::string& target, const CollectLimits& limits) {
+Result<Collected> collect(int out_dir, int target_dir, const CollectLimits& limits) {
   Collected found;
-  PROGTC_CHECK(sys::make_directories(target, 0755));
-  PROGTC_CHECK(Collector(limits, found).walk(out_dir, target, "", 0));
+  PROGTC_CHECK(Collector(limits, found).walk(out_dir, target_dir, "", 0));
   std::sort(found.files.begin(), found.files.end(),
             [](const CollectedFile& a, const CollectedFile& b) { return a.path < b.path; });
   return found;

@@ -31,9 +31,10 @@ struct Collected {
   std::vector<std::string> skipped;  // "link: a symbolic link", "big: over the cap"
 };
 
-// Copies the regular files of `out_dir` to the host directory `target`, which is made if needed. Links, pipes, sockets
-// and devices are skipped and named; so is what is over a cap. Existing host files are replaced, never followed. The
-// code must have ended. Errors: errno of the host's side.
-Result<Collected> collect(int out_dir, const std::string& target, const CollectLimits& limits);
+// Copies the regular files of `out_dir` into the host directory open as `target_dir`, which has to be opened before the
+// code runs. Every step of the way is relative to it and follows no link. Links, pipes, sockets and devices are skipped
+// and named; so is what is over a cap. Existing host files are replaced, never followed. The code must have ended.
+// Errors: errno of the host's side.
+Result<Collected> collect(int out_dir, int target_dir, const CollectLimits& limits);
 
 }  // namespace progtc::runner

@@ -32,7 +32,7 @@ const Argument* find_argument(const Arguments& arguments, std::string_view name)
 
 // What a call may bring: beyond this no command line could hold it (MAX_ARG_STRLEN is 128 KiB, ARG_MAX 2 MiB), and what
 // is decoded stays a small multiple of it.
-inline constexpr std::size_t kMaxArgumentBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxArgumentBytes = 1024UL * 1024;
 
 // Python's binding of f(*args, **kwargs): args[i] goes to `positional[i]`, and to "" when there are more and
 // `takes_extra`. Errors: ToolErrc::kBadArguments, in the words of a Python TypeError, starting "`tool`() …": too many,

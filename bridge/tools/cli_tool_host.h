@@ -13,7 +13,7 @@ namespace progtc::bridge {
 class CliToolHost final : public ToolHost {
  public:
   // Of two tools with one name the later counts (tool_directory.h reports that case).
-  explicit CliToolHost(std::vector<ToolSpec> tools, std::size_t max_stdout_bytes = 16 * 1024 * 1024);
+  explicit CliToolHost(std::vector<ToolSpec> tools, std::size_t max_stdout_bytes = 16UL * 1024 * 1024);
 
   std::vector<ToolInfo> list() const override;
 

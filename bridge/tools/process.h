@@ -16,8 +16,8 @@ struct ProcessPlan {
   std::vector<std::string> env;   // the whole environment, "NAME=value"
   std::string working_directory;  // empty: the host's
   std::chrono::milliseconds timeout{60'000};
-  std::size_t max_stdout_bytes = 16 * 1024 * 1024;  // more ends the program
-  std::size_t max_stderr_bytes = 64 * 1024;         // more is dropped
+  std::size_t max_stdout_bytes = 16UL * 1024 * 1024;  // more ends the program
+  std::size_t max_stderr_bytes = 64UL * 1024;         // more is dropped
 };
 
 struct ProcessEnd {

@@ -36,7 +36,7 @@ struct YamlMember {
   YamlNode value;
 };
 
-inline constexpr std::size_t kMaxYamlBytes = 256 * 1024;
+inline constexpr std::size_t kMaxYamlBytes = 256UL * 1024;
 
 // One document. Errors: invalid_argument, "3:5: …": syntax, above kMaxYamlBytes, nested deeper than 32 levels, aliases
 // that stand for more than 10,000 nodes or 1 MiB in all, an alias inside what it stands for, a second document.

@@ -168,8 +168,14 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
   const int proc = ::fcntl(proc_dir, F_DUPFD_CLOEXEC, kAbove);
   if (report == -1 || control == -1 || log == -1 || null == -1 || proc == -1) fail(plan, PROGTC_STEP_DESCRIPTORS, 0);
   if (::dup2(null, 0) == -1 || ::dup2(null, 1) == -1 || ::dup2(log, 2) == -1 ||
-      ::dup2(control, PROGTC_CONTROL_FD) == -1 || ::dup2(proc, PROGTC_PROC_FD) == -1)
+      ::dup2(control, PROGTC_CONTROL_FD) == -1)
     fail(plan, PROGTC_STEP_DESCRIPTORS, 1);
+  // A template maps the users of its sandboxes through the host's /proc. The worker of a cold run never sees it.
+  if (plan.cold) {
+    ::close(PROGTC_PROC_FD);
+  } else if (::dup2(proc, PROGTC_PROC_FD) == -1) {
+    fail(plan, PROGTC_STEP_DESCRIPTORS, 4);
+  }
   constexpr int kReport = PROGTC_PROC_FD + 1;
   if (::dup3(report, kReport, O_CLOEXEC) == -1) fail(plan, PROGTC_STEP_DESCRIPTORS, 2);
   *report_fd = kReport;
@@ -202,6 +208,11 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     // With the capabilities that execve is about to take away: the bounding set needs CAP_SETPCAP.
     if (progtc_limit_capabilities() == -1) fail(plan, PROGTC_STEP_CAPABILITIES, 2);
+    // What the kernel should kill first when the run's memory is used up; init has to tell about it. With this process
+    // visible to itself again for as long as that takes: an undumpable one may not write its own files.
+    if (::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 || progtc_write_text(proc_dir, "self/oom_score_adj", "1000") == -1 ||
+        ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+      fail(plan, PROGTC_STEP_STDIO, 3);
     progtc_report hello{};
     hello.message = PROGTC_HELLO;
     if (progtc_send_record(plan.control_fd, &hello, sizeof hello, nullptr, 0) == -1) ::_exit(125);

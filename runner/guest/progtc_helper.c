@@ -199,7 +199,7 @@ static void enter_cgroups(const struct request* request) {
 }
 
 /* Confines this process for good and reports. Comes back only when every step is applied and verified. */
-static void confine_worker(struct request* request) {
+static void confine_worker(struct request* request, int has_host_proc) {
   uint32_t controls = 0;
   const struct progtc_spawn* head = &request->u.head;
   const struct sock_filter* filter = (const struct sock_filter*)(request->u.bytes + sizeof *head);
@@ -209,8 +209,10 @@ static void confine_worker(struct request* request) {
   setsid(); /* no controlling terminal; cannot fail in a process just forked */
   /* The code's own process is an ordinary one to itself: /proc/self is readable. Changing ids had cleared this. */
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1) progtc_fail(status, PROGTC_STEP_STDIO, 2);
-  /* The worker is what the kernel should kill first when the run's memory is used up; init has to tell about it. */
-  if (progtc_write_text(PROGTC_PROC_FD, "self/oom_score_adj", "1000") == -1) progtc_fail(status, PROGTC_STEP_STDIO, 3);
+  /* The worker is what the kernel should kill first when the run's memory is used up; init has to tell about it. In a
+   * cold run that was done before this interpreter was executed, and there is no /proc of the host's here. */
+  if (has_host_proc && progtc_write_text(PROGTC_PROC_FD, "self/oom_score_adj", "1000") == -1)
+    progtc_fail(status, PROGTC_STEP_STDIO, 3);
   /* Move everything above the numbers we are about to fill, so that no dup2 closes a source. */
   int moved[5];
   for (int i = FD_STATUS; i <= FD_STDERR; ++i) {
@@ -281,7 +283,7 @@ static void become_sandbox(struct request* request) {
   if (worker != 0) progtc_run_init(worker, status, signal_fd);
   close(signal_fd);
   sigprocmask(SIG_SETMASK, &before, NULL);
-  confine_worker(request);
+  confine_worker(request, 1);
 }
 
 static long clone_sandbox(const struct request* request, int* pidfd) {
@@ -319,7 +321,7 @@ static PyObject* confine(PyObject* module, PyObject* unused) {
   const struct progtc_report ready = {.message = PROGTC_READY};
   if (progtc_send_record(PROGTC_CONTROL_FD, &ready, sizeof ready, NULL, 0) == -1) _exit(125);
   if (receive_spawn(&request_buffer) <= 0) _exit(125); /* the host has given up */
-  confine_worker(&request_buffer);
+  confine_worker(&request_buffer, 0);
   Py_RETURN_NONE;
 }
 

@@ -2,6 +2,7 @@
 #include <rapidjson/document.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 
 #include "tests/cli/support.h"
@@ -93,8 +94,26 @@ TEST(ProgtcRunTest, WrongUsageIs125AndScriptsDecideTheRest) {
   EXPECT_EQ(progtc_run({"--rw", "/", "-c", "pass"}).status, 125);
 }
 
+// The run cgroups of a process carry its pid in their name.
+std::vector<std::string> cgroups_of(pid_t pid) {
+  std::vector<std::string> found;
+  std::error_code failed;
+  const auto skip = std::filesystem::directory_options::skip_permission_denied;
+  for (auto at = std::filesystem::recursive_directory_iterator("/sys/fs/cgroup", skip, failed);
+       !failed && at != std::filesystem::recursive_directory_iterator(); at.increment(failed)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with("progtc-") && name.find("-" + std::to_string(pid) + "-") != std::string::npos)
+      found.push_back(at->path().string());
+  }
+  return found;
+}
+
 TEST_F(SandboxTest, DoctorFindsThatItRunsAndLeavesNothingBehind) {
+  const std::string mounts = read_text("/proc/self/mountinfo");
   const auto end = progtc({"doctor"});
+  EXPECT_EQ(::kill(-end.pid, 0), -1) << "a process of its group is left";
+  EXPECT_EQ(cgroups_of(end.pid), Words{});
+  EXPECT_EQ(read_text("/proc/self/mountinfo"), mounts);
   EXPECT_EQ(end.status, 0) << end.out;
   EXPECT_NE(end.out.find("ok      strict run: complete"), std::string::npos) << end.out;
   const auto json = progtc({"doctor", "--json"});

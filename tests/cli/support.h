@@ -52,6 +52,7 @@ inline std::string read_text(const std::string& path) {
 }
 
 struct ProgramEnd {
+  pid_t pid = -1;  // and its process group: whatever of that is left after the end was forgotten
   int status = -1;
   std::string out;
   std::string err;
@@ -72,11 +73,13 @@ inline ProgramEnd run_program(const std::vector<std::string>& words, const std::
   argv.push_back(nullptr);
   const pid_t pid = ::fork();
   if (pid == 0) {
+    ::setpgid(0, 0);
     for (int i = 0; i < 3; ++i) ::dup2(fds[static_cast<std::size_t>(i)], i);
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
   ProgramEnd end;
+  end.pid = pid;
   int status = 0;
   while (::waitpid(pid, &status, 0) == -1 && errno == EINTR) {
   }

@@ -64,7 +64,7 @@ class Memory(LimitsTest):
             self.assert_ends(ended, "memory_limit", MEMORY_KILLED)
         else:  # RLIMIT_AS does not count what is written and never mapped, so there are none
             self.assertEqual(ended.out, b"blocked: EPERM\n", str(ended))
-            self.assertTrue(any("memfd_create" in denial.call for denial in ended.report.denials), str(ended))
+            self.assertTrue(ended.report.denials_of("memfd_create"), str(ended))
 
     def test_anonymous_files_count__twin(self):
         ended = self.run_probe("take_anonymous_files", 32, options=("--memory", "256M"))
