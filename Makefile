@@ -1,6 +1,6 @@
 # The front door: `make help` lists what there is. A fresh Debian 12 needs git and make; the targets install the rest.
 # Overridable: PRESET=dev, PREFIX=/opt/progtc, DESTDIR=…, JOBS=4, TESTS=regex (for test), TIDY=regex (for tidy),
-# DEPS= and the like (install nothing).
+# VM='NAME…' (for vm: Root, Root.test_…), DEPS= and the like (install nothing).
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .NOTPARALLEL:
@@ -18,6 +18,7 @@ DEPS ?= g++ cmake ninja-build pkg-config \
   python3 python3-dev python3-pytest python3-numpy python3-jsonschema libpython3.11-testsuite
 DEPS_CHECK ?= clang-format clang-tidy clang shellcheck
 DEPS_BENCH ?= bubblewrap firejail
+DEPS_VM ?= qemu-system-x86 mmdebstrap e2fsprogs fakeroot cpio uidmap
 
 # A sandbox is of no use to someone who may not create user namespaces; the tests say so one by one, this says it once.
 NAMESPACES = unshare --user --map-root-user true 2>/dev/null || \
@@ -30,13 +31,15 @@ CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS) --test-dir build
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: deps deps-check deps-bench
+.PHONY: deps deps-check deps-bench deps-vm
 deps: ## Install what building and testing need (sudo where not root); instant when nothing is missing
 	@.ci/install-packages $(DEPS)
 deps-check: ## Install what `make check` needs beyond that
 	@.ci/install-packages $(DEPS_CHECK)
 deps-bench: ## Install the sandboxes that `make bench` measures beside ours
 	@.ci/install-packages $(DEPS_BENCH)
+deps-vm: ## Install what `make vm` needs
+	@.ci/install-packages $(DEPS_VM)
 
 .PHONY: build
 build: deps ## Build everything; PRESET=dev is for work on the code, release the default
@@ -69,7 +72,7 @@ format-fix: deps-check ## Let clang-format change it
 	$(SOURCES) | xargs -0 -r clang-format -i
 
 shell: deps-check ## Run shellcheck over the shell scripts
-	shellcheck .ci/run .ci/install-packages examples/demo/run.sh
+	shellcheck .ci/run .ci/install-packages examples/demo/run.sh tests/vm/make-image tests/vm/inside/start
 
 tidy: deps deps-check ## Run clang-tidy over our own code; TIDY=runner/ narrows it
 	cmake --preset dev
@@ -87,6 +90,10 @@ tsan: deps ## Build and test under ThreadSanitizer
 
 slow: build ## Run the slow tests
 	$(subst --no-tests=error,,$(CTEST))/$(PRESET) -L '^slow$$'
+
+.PHONY: vm
+vm: build deps-vm ## Test control groups, systemd and forbidding settings in a virtual machine (KVM, or emulated in minutes)
+	@tests/vm/run_vm.py --build build/$(PRESET) $(VM)
 
 .PHONY: install
 install: build ## Install under PREFIX (DESTDIR is honoured)

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -216,7 +217,31 @@ bool use_v2_parent(const std::string& own, const std::string& mount_point, Cgrou
   return true;
 }
 
-bool try_v2(CgroupSite& site) {
+bool has_systemd() { return ::access("/run/systemd/system", F_OK) == 0; }  // sd_booted(3)
+
+// Whether systemd keeps out of this group. It takes every group of a unit for its own, whoever may write there, and
+// turns controllers off below it as its other units come and go: limits set there vanish without a word. The system's
+// instance marks what it has delegated with an extended attribute; the user's (of 252) does not, so that is asked.
+bool is_delegated(const std::string& directory, const std::string& mount_point) {
+  if (!has_systemd()) return true;
+  bool is_in_user_unit = false;
+  for (fs::path group = directory; group.string().size() > mount_point.size(); group = group.parent_path()) {
+    for (const char* mark : {"user.delegate", "trusted.delegate"}) {
+      char value = 0;
+      if (::getxattr(group.c_str(), mark, &value, 1) != 1 || value != '1') continue;
+      if (!is_in_user_unit) return true;
+      const auto answer = is_unit_delegated();
+      return answer && *answer;
+    }
+    const std::string kind = group.extension().string();
+    is_in_user_unit = is_in_user_unit || kind == ".service" || kind == ".scope" || kind == ".slice";
+  }
+  return false;
+}
+
+enum class Claim : std::uint8_t { kDelegatedToUs, kJustGivenToUs, kWhateverIsWritable };
+
+bool try_v2(CgroupSite& site, Claim claim) {
   const auto groups = own_groups();
   const auto own = groups.find("");
   if (own == groups.end()) return false;
@@ -225,7 +250,13 @@ bool try_v2(CgroupSite& site) {
     const auto offered = sys::read_file(mount.point + "/cgroup.controllers", kSmallFile);
     if (!offered || !has_word(*offered, "memory")) continue;  // bound to v1: an empty v2 hierarchy
     const std::string directory = directory_of(mount, own->second);
-    if (use_own_v2_group(directory, site) || use_v2_parent(directory, mount.point, site)) return true;
+    if (claim == Claim::kDelegatedToUs && !(may_make_groups_in(directory) && is_delegated(directory, mount.point))) {
+      site.why_none = "'" + directory + "' is not delegated to this user";
+      continue;
+    }
+    if (use_own_v2_group(directory, site)) return true;
+    if ((claim == Claim::kWhateverIsWritable || !has_systemd()) && use_v2_parent(directory, mount.point, site))
+      return true;
   }
   return false;
 }
@@ -310,12 +341,17 @@ void sweep_cgroups(const CgroupSite& site) {
 
 CgroupSite find_cgroup_site(bool may_ask_systemd) {
   CgroupSite site;
-  if (!try_v2(site) && !try_v1(site) && may_ask_systemd) {
+  bool is_found = try_v2(site, Claim::kDelegatedToUs) || try_v1(site);
+  if (!is_found && may_ask_systemd) {
     if (auto scope = enter_systemd_scope(); !scope) {
       site.why_none += (site.why_none.empty() ? "" : "; ") + scope.error().context;
     } else {
-      try_v2(site);
+      is_found = try_v2(site, Claim::kJustGivenToUs);
     }
+  }
+  if (!is_found) {
+    CgroupSite undelegated;
+    if (try_v2(undelegated, Claim::kWhateverIsWritable)) site = undelegated;
   }
   if (site.mechanism == CgroupMechanism::kNone && site.why_none.empty()) site.why_none = "no writable cgroup hierarchy";
   if (site.mechanism != CgroupMechanism::kNone) sweep_cgroups(site);

@@ -28,8 +28,9 @@ struct CgroupSite {
 };
 
 // Looks, in this order, for: a delegated v2 group of our own, v1 hierarchies we may write, a transient scope asked of
-// systemd over D-Bus. Moves this process into a leaf of its own group where v2 demands that. Sweeps what killed hosts
-// left.
+// systemd over D-Bus, and as a last resort v2 groups that we may write although systemd has not delegated them (it may
+// take their controllers away). Moves this process into a leaf of its own group where v2 demands that. Sweeps what
+// killed hosts left.
 CgroupSite find_cgroup_site(bool may_ask_systemd = true);
 
 // Removes groups whose owner is gone, killing what is in them. A v2 group names its owner by pid namespace, pid and

@@ -9,4 +9,7 @@ namespace progtc::runner {
 // libraries. Errors: no libsystemd, no bus, or systemd's own answer.
 Result<void> enter_systemd_scope();
 
+// Whether the unit this process is in has Delegate=yes, in the words of the same instance of systemd. Errors: as above.
+Result<bool> is_unit_delegated();
+
 }  // namespace progtc::runner
