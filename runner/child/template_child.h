@@ -52,7 +52,7 @@ struct TemplatePlan {
   int* tree_fds;         // room for one descriptor a bind
   const ColdPlan* cold;  // null: a template
   bool is_root_run;      // drop the supplementary groups; the ids are mapped by the host
-  int map_write_fd;  // the host's end of that pipe, to be closed here: it would hide the host's death
+  int map_write_fd;      // the host's end of that pipe, to be closed here: it would hide the host's death
   int map_fd;            // readable once the host has written the id maps; end of file: the host gave up
   int control_fd;        // becomes PROGTC_CONTROL_FD
   int log_fd;            // becomes 2

@@ -348,6 +348,7 @@ static PyObject* serve(PyObject* module, PyObject* unused) {
         Py_RETURN_NONE;
       }
       report.error = pid == -1 ? errno : 0;
+      if (pid == -1) pidfd = -1; /* the kernel may have filled it in before it failed */
       report.step = pid == -1 ? PROGTC_STEP_CLONE : PROGTC_STEP_NONE;
       report.pid = (int32_t)pid;
       PyOS_AfterFork_Parent();
