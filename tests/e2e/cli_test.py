@@ -268,6 +268,27 @@ class Output(CliTest):
         command = ["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *self.lab.command("-c", "print('ran')")]
         self.assert_prints(self.lab.execute(command), "ran\n")
 
+    def test_a_quiet_stdin_holds_nobody_up(self):
+        reader, writer = os.pipe()
+        try:
+            ended = subprocess.run(self.lab.command("-c", "print('done')"), stdin=reader, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=self.lab.environment, timeout=harness.slower(30))
+        finally:
+            os.close(reader)
+            os.close(writer)
+        self.assertEqual((ended.returncode, ended.stdout), (0, b"done\n"), ended.stderr)
+
+    def test_a_terminal_nobody_reads_does_not_stop_the_clock(self):
+        leader, follower = pty.openpty()
+        script = self.lab.write("flood.py", "while True: print('x' * 1000, flush=True)")
+        try:
+            ended = subprocess.run(self.lab.command("--timeout", "1s", script), stdin=subprocess.DEVNULL, stdout=follower,
+                                   stderr=subprocess.PIPE, env=self.lab.environment, timeout=harness.slower(60))
+        finally:
+            os.close(leader)
+            os.close(follower)
+        self.assertEqual(ended.returncode, 124, ended.stderr)
+
     def test_output_to_a_full_disk(self):
         command = ["/bin/sh", "-c", 'exec "$@" >/dev/full', "sh", *self.lab.command("-c", "print('x' * 100000)")]
         ended = self.lab.execute(command)
@@ -509,6 +530,18 @@ except OSError: pass
         used = sum(path.stat().st_blocks * 512 for path in out.rglob("*"))
         self.assertLess(used, 512 << 20, str(ended))
         self.assertIn("x", self.names(out))
+
+    def test_results_are_not_written_through_links_the_code_has_planted(self):
+        shared, victim = self.lab.path / "shared", self.lab.path / "victim"
+        (shared / "out").mkdir(parents=True)
+        victim.mkdir()
+        code = (f"import os\nopen('/out/planted', 'w').write('x')\nos.rename('{shared}/out', '{shared}/moved')\n"
+                f"os.symlink('{victim}', '{shared}/out')\nos.symlink('{victim}/report', '{shared}/report.json')\n")
+        ended = self.run_code(code, options=("--rw", shared, "--out", shared / "out", "--report", shared / "report.json"), has_report=False)
+        self.assert_status(ended, 0)
+        self.assertEqual(list(victim.iterdir()), [], str(ended))
+        self.assertEqual((shared / "moved" / "planted").read_text(), "x", "it lies in the directory that was named")
+        self.assertFalse((shared / "report.json").is_symlink())
 
     def test_hidden_and_odd_names(self):
         names = [".hidden", "with space", "-rf", "line\nbreak", "ünï", "a" * 255]
