@@ -341,7 +341,7 @@ std::string bash_completion(const CLI::App& app) {
 }
 
 std::string zsh_completion(const CLI::App& app) {
-  const std::string name = app.get_name();
+  const std::string& name = app.get_name();
   std::string script = "#compdef " + name + "\n# zsh completion for " + name + "; generated from its option table\n\n";
   walk(app, name, [&](const CLI::App& command, const std::string& words) { script += zsh_command(command, words); });
   return script + function_name(name) + " \"$@\"\n";

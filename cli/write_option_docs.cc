@@ -16,7 +16,7 @@ Result<void> write(const std::string& directory, const std::string& name, const 
 }
 
 Result<void> write_all(const std::string& share, const CLI::App& app, const ManualText& manual) {
-  const std::string name = app.get_name();
+  const std::string& name = app.get_name();
   PROGTC_CHECK(write(share + "/man/man1", name + ".1", manual_page(app, manual)));
   PROGTC_CHECK(write(share + "/bash-completion/completions", name, bash_completion(app)));
   return write(share + "/zsh/site-functions", "_" + name, zsh_completion(app));

@@ -93,7 +93,8 @@ class CgroupMove {
 
 class Supervisor {
  public:
-  Supervisor(asio::any_io_executor executor, RunRequest request, ChannelPeer& peer, std::shared_ptr<RunHandle> handle)
+  Supervisor(const asio::any_io_executor& executor, RunRequest request, ChannelPeer& peer,
+             std::shared_ptr<RunHandle> handle)
       : executor_(executor),
         request_(std::move(request)),
         policy_(request_.policy),

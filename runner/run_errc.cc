@@ -36,8 +36,8 @@ class RunCategory final : public boost::system::error_category {
 }  // namespace
 
 const boost::system::error_category& run_category() noexcept {
-  static const RunCategory category;
-  return category;
+  static const RunCategory kCategory;
+  return kCategory;
 }
 
 const char* step_name(unsigned step) noexcept {

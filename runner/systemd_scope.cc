@@ -79,8 +79,8 @@ struct Close {
 using Bus = std::unique_ptr<sd_bus, Close>;
 
 Result<Bus> connect() {
-  static const bool is_loaded = library().load();
-  if (!is_loaded)
+  static const bool kIsLoaded = library().load();
+  if (!kIsLoaded)
     return Error{boost::system::errc::make_error_code(boost::system::errc::not_supported),
                  "libsystemd is not installed, so no scope can be asked for"};
   sd_bus* raw = nullptr;

@@ -31,7 +31,7 @@ class TaskGroup {
     ++running_;
     signals_.emplace_back();
     auto own = std::prev(signals_.end());
-    auto on_end = [this, own](std::exception_ptr failure) {
+    auto on_end = [this, own](const std::exception_ptr& failure) {
       signals_.erase(own);
       if (--running_ == 0) idle_.cancel();
       try {

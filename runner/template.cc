@@ -310,6 +310,7 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
     for (const std::string& name : policy.python.preload) arguments.push_back("m:" + name);
   }
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::string language = "LANG=C.UTF-8";

@@ -165,7 +165,7 @@ class Child : public std::enable_shared_from_this<Child> {
     asio::posix::stream_descriptor pipe;
     std::string bytes;
     std::size_t max_bytes;
-    std::array<char, 16 * 1024> buffer{};
+    std::array<char, 16UL * 1024> buffer{};
   };
 
   void kill_group() const { (void)::kill(-pid_, SIGKILL); }

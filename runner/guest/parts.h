@@ -139,8 +139,7 @@ static inline int progtc_bring_loopback_up(void) {
 
 /* The fresh /proc of this pid namespace: the sandbox's own processes and nothing else of the kernel's. */
 static inline int progtc_mount_narrow_proc(void) {
-  static const char* const options[][2] = {
-      {"source", "proc"}, {"hidepid", "invisible"}, {"subset", "pid"}, {NULL, NULL}};
+  const char* const options[][2] = {{"source", "proc"}, {"hidepid", "invisible"}, {"subset", "pid"}, {NULL, NULL}};
   return progtc_mount_fresh("proc", options, "/proc", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NULL);
 }
 
@@ -258,7 +257,7 @@ static inline int progtc_watch_children(sigset_t* before) {
   sigset_t children;
   sigemptyset(&children);
   sigaddset(&children, SIGCHLD);
-  signal(SIGCHLD, SIG_DFL); /* a template ignores it, so that ended inits leave no zombie */
+  (void)signal(SIGCHLD, SIG_DFL); /* a template ignores it, so that ended inits leave no zombie */
   sigprocmask(SIG_BLOCK, &children, before);
   return signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -261,7 +261,7 @@ static void become_sandbox(struct request* request) {
   /* After the move, so that the namespace's root is this run's cgroup: clone3 would take the template's. */
   if (unshare(CLONE_NEWCGROUP) == -1) progtc_fail(status, PROGTC_STEP_CGROUP, 255);
 
-  static const char map[] = "1000 1000 1\n"; /* PROGTC_SANDBOX_ID */
+  const char map[] = "1000 1000 1\n"; /* PROGTC_SANDBOX_ID */
   if (progtc_write_text(PROGTC_PROC_FD, "self/setgroups", "deny") == -1 ||
       progtc_write_text(PROGTC_PROC_FD, "self/gid_map", map) == -1 ||
       progtc_write_text(PROGTC_PROC_FD, "self/uid_map", map) == -1)
@@ -328,7 +328,7 @@ static PyObject* confine(PyObject* module, PyObject* unused) {
 static PyObject* serve(PyObject* module, PyObject* unused) {
   (void)module;
   (void)unused;
-  signal(SIGCHLD, SIG_IGN); /* inits are watched by the host through their pidfds, nobody waits for them here */
+  (void)signal(SIGCHLD, SIG_IGN); /* inits are watched by the host through their pidfds, nobody waits for them here */
   const struct progtc_report ready = {.message = PROGTC_READY};
   if (progtc_send_record(PROGTC_CONTROL_FD, &ready, sizeof ready, NULL, 0) == -1) _exit(125);
   for (;;) {
