@@ -64,7 +64,7 @@ bench: deps-bench ## Measure progtc-run beside bare python3, bubblewrap and fire
 .PHONY: check
 check: format shell tidy asan tsan slow ## Everything a change must pass: format, lint, sanitizers, slow tests
 
-.PHONY: format format-fix shell tidy asan tsan slow
+.PHONY: format format-fix shell tidy asan asan-units tsan slow
 SOURCES = find . \( -name build -o -name .git \) -prune -o \( -name '*.h' -o -name '*.cc' -o -name '*.c' \) -print0
 format: deps-check ## Check that clang-format would change nothing
 	$(SOURCES) | xargs -0 -r clang-format --dry-run -Werror
@@ -82,6 +82,11 @@ asan: deps ## Build and test under AddressSanitizer and UndefinedBehaviorSanitiz
 	cmake --preset asan
 	cmake --build --preset asan -j $(JOBS)
 	$(CTEST)/asan -LE '^slow$$'
+
+asan-units: deps ## The same, without the tests that need a sandbox
+	cmake --preset asan
+	cmake --build --preset asan -j $(JOBS)
+	$(CTEST)/asan -L '^(unit|bridge)$$' -E '^(house_examples|guest_)'
 
 tsan: deps ## Build and test under ThreadSanitizer
 	cmake --preset tsan
