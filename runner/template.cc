@@ -27,9 +27,9 @@ namespace {
 namespace asio = boost::asio;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 
-// What the template executes: nothing but the guest runtime, found first and then taken off the path again. The
-// arguments are what to become ("serve" a template, "confine" the worker of a cold run), then directories ("p:…") and
-// modules ("m:…") to have imported by then.
+// What the clone executes: nothing but the guest runtime, found first and then taken off the path again. The arguments
+// are what to become ("serve" a template, "confine" the worker of a cold run), then directories ("p:…") and modules
+// ("m:…") to import: before any sandbox is cloned, or, in a cold run, when everything is confined.
 constexpr const char* kBootstrap =
     "import sys\n"
     "sys.path.insert(0, '/.progtc')\n"
