@@ -435,16 +435,22 @@ bool Cgroup::bounds(const std::string& control) const {
 
 Result<sys::UniqueFd> Cgroup::directory() const { return sys::openat(AT_FDCWD, v2_.c_str(), O_RDONLY | O_DIRECTORY); }
 
-Result<std::vector<sys::UniqueFd>> Cgroup::procs_files() const {
+// Not v1's cgroup.procs: moving a whole process waits for a grace period of the kernel's, some ten milliseconds, where a
+// single thread that moves itself does not (cgroup_procs_write_start in kernel/cgroup/cgroup.c, since Linux 5.5).
+Result<std::vector<sys::UniqueFd>> Cgroup::join_files() const {
   std::vector<sys::UniqueFd> files;
   std::vector<std::string> seen;
+  if (mechanism_ == CgroupMechanism::kV2) {
+    PROGTC_TRY(auto file, sys::openat(AT_FDCWD, (v2_ + "/cgroup.procs").c_str(), O_WRONLY));
+    files.push_back(std::move(file));
+  }
   for (const auto& [controller, directory] : v1_) {
     struct stat info {};
     if (::stat(directory.c_str(), &info) == -1) return from_errno(errno, "stat '" + directory + "'");
     const std::string identity = std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
     if (std::count(seen.begin(), seen.end(), identity) > 0) continue;
     seen.push_back(identity);
-    PROGTC_TRY(auto file, sys::openat(AT_FDCWD, (directory + "/cgroup.procs").c_str(), O_WRONLY));
+    PROGTC_TRY(auto file, sys::openat(AT_FDCWD, (directory + "/tasks").c_str(), O_WRONLY));
     files.push_back(std::move(file));
   }
   return files;

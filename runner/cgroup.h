@@ -52,9 +52,11 @@ class Cgroup {
   [[nodiscard]] CgroupMechanism mechanism() const noexcept { return mechanism_; }
   // Which of "memory", "processes", "cpus", "cpu" this group bounds.
   [[nodiscard]] bool bounds(const std::string& control) const;
-  // v2: the directory, for CLONE_INTO_CGROUP. v1: one cgroup.procs a hierarchy, for init to move itself.
+  // v2: the directory, for CLONE_INTO_CGROUP.
   Result<sys::UniqueFd> directory() const;
-  Result<std::vector<sys::UniqueFd>> procs_files() const;
+  // Files into which a process of one thread writes "0" to move itself, whoever it is by then: the kernel asks what the
+  // opener may. v1: `tasks` of each hierarchy; v2: `cgroup.procs`.
+  Result<std::vector<sys::UniqueFd>> join_files() const;
 
   [[nodiscard]] std::optional<std::uint64_t> memory_peak_bytes() const;
   [[nodiscard]] std::optional<std::uint64_t> oom_kills() const;

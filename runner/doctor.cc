@@ -455,7 +455,7 @@ class Doctor {
       if (!directory) return {{directory.error().code.value(), "open the group", 0}, 0, true};
       return in_child({.cgroup_fd = directory->get()}, body);
     }
-    const auto files = group.procs_files();
+    const auto files = group.join_files();
     if (!files) return {{files.error().code.value(), "open the group", 0}, 0, true};
     return in_child({}, [&]() -> Finding {
       for (const auto& file : *files)

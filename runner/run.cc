@@ -12,7 +12,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read.hpp>
@@ -65,29 +64,6 @@ void keep(Captured& captured, std::string_view bytes, std::size_t cap) {
   captured.tail.append(bytes);
   if (captured.tail.size() > 2 * kTailBytes) captured.tail.erase(0, captured.tail.size() - kTailBytes);
 }
-
-// v1 has no clone into a group, and the first move of a process after a while waits for a grace period of the kernel's,
-// some ten milliseconds (cgroup_threadgroup_rwsem; kernel/cgroup/cgroup.c). So the worker is moved from a thread while
-// it starts the interpreter.
-class CgroupMove {
- public:
-  CgroupMove(Template& sandbox, const Cgroup& group) {
-    if (group.mechanism() == CgroupMechanism::kV1) thread_ = std::thread([&] { result_ = sandbox.move_worker(group); });
-  }
-  CgroupMove(const CgroupMove&) = delete;
-  CgroupMove& operator=(const CgroupMove&) = delete;
-  ~CgroupMove() {
-    if (thread_.joinable()) thread_.join();
-  }
-  Result<void> finish() {
-    if (thread_.joinable()) thread_.join();
-    return result_;
-  }
-
- private:
-  Result<void> result_;
-  std::thread thread_;
-};
 
 }  // namespace
 
@@ -153,8 +129,6 @@ class Supervisor {
     const RootPlanInputs inputs{request_.project_dir, request_.guest_dir, identity_.is_root_run};
     auto plan = plan_root(policy_, *interpreter, inputs);
     if (!plan) co_return plan.error();
-    // Before the clone, because v2 clones into it; v1 has its slow part, the first move, done while the interpreter
-    // starts.
     if (auto made = make_cgroup(); !made) co_return made.error();
     SandboxSpec spec;
     spec.cgroup = cgroup_.mechanism() == CgroupMechanism::kNone ? nullptr : &cgroup_;
@@ -170,14 +144,12 @@ class Supervisor {
     auto started = Template::start(executor_, policy_, *plan, identity_, &spec);
     if (!started) co_return started.error();
     template_ = std::move(*started);
-    CgroupMove move(*template_, cgroup_);
 
     // The interpreter comes up on the other processor meanwhile.
     auto filter = policy::compile_seccomp(policy_);
     if (!filter) co_return filter.error();
     spec.filter = &*filter;
     fill_in_job(*plan);
-    if (auto moved = move.finish(); !moved) co_return moved.error();
     reaper_.expires_after(kSetUpDeadline);
     reaper_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled)

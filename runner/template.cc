@@ -152,8 +152,18 @@ struct Ends {
   }
 };
 
+// How init gets into the run's cgroup. A cold run's is in it before the interpreter starts.
+enum class CgroupEntry : std::uint8_t { kNone, kClone, kJoin };
+
+// CLONE_INTO_CGROUP asks what the one that clones may do. In a run of root's that is the template's own user, who may
+// do nothing in a group of root's; a file that root has opened lets it in.
+CgroupEntry entry_of(const SandboxSpec& spec, bool is_root_run) {
+  if (!spec.cgroup) return CgroupEntry::kNone;
+  return spec.cgroup->mechanism() == CgroupMechanism::kV2 && !is_root_run ? CgroupEntry::kClone : CgroupEntry::kJoin;
+}
+
 // Sends the SPAWN request with its descriptors.
-Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends, bool with_proc, bool is_cold) {
+Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends, bool with_proc, CgroupEntry entry) {
   progtc_spawn request{};
   request.message = PROGTC_SPAWN;
   request.flags = spawn_flags(spec) | (with_proc ? std::uint32_t{PROGTC_SPAWN_PROC} : 0U);
@@ -170,15 +180,15 @@ Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends
   std::vector<int> fds = {ends.status[1].get(), ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(),
                           ends.err[1].get()};
   sys::UniqueFd cgroup_dir;
-  std::vector<sys::UniqueFd> procs;
-  if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV2 && !is_cold) {
+  std::vector<sys::UniqueFd> joins;
+  if (entry == CgroupEntry::kClone) {
     PROGTC_TRY(cgroup_dir, spec.cgroup->directory());
     request.flags |= PROGTC_SPAWN_CGROUP_V2;
     fds.push_back(cgroup_dir.get());
-  } else if (spec.cgroup && spec.cgroup->mechanism() == CgroupMechanism::kV1 && !is_cold) {
-    PROGTC_TRY(procs, spec.cgroup->procs_files());
-    request.procs_count = static_cast<std::uint32_t>(procs.size());
-    for (const auto& file : procs) fds.push_back(file.get());
+  } else if (entry == CgroupEntry::kJoin) {
+    PROGTC_TRY(joins, spec.cgroup->join_files());
+    request.join_count = static_cast<std::uint32_t>(joins.size());
+    for (const auto& file : joins) fds.push_back(file.get());
   }
 
   std::array<iovec, 3> parts = {
@@ -325,21 +335,26 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   child_plan.tree_fds = tree_fds.data();
   child::ColdPlan cold_plan{};
   sys::UniqueFd cgroup_dir;
+  std::vector<sys::UniqueFd> joins;
+  std::vector<int> join_fds;
   if (cold) {
     PROGTC_TRY(auto status, make_socketpair(SOCK_SEQPACKET));
     self->status_ = std::move(status[0]);
     self->init_status_ = std::move(status[1]);
-    const int on = 1;
-    if (::setsockopt(control[0].get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1)
-      return from_errno(errno, "SO_PASSCRED");
     cold_plan.flags = spawn_flags(*cold);
     fill_tmpfs(cold_plan.tmpfs, cold->filesystem);
     cold_plan.late_paths = cold->late_binds.data();
     cold_plan.late_bytes = static_cast<std::uint32_t>(cold->late_binds.size());
     cold_plan.status_fd = self->init_status_.get();
+    if (cold->cgroup && cold->cgroup->mechanism() == CgroupMechanism::kV1) {
+      PROGTC_TRY(joins, cold->cgroup->join_files());
+      for (const auto& file : joins) join_fds.push_back(file.get());
+      cold_plan.join_fds = join_fds;
+    }
     child_plan.cold = &cold_plan;
   }
   child_plan.is_root_run = identity.is_root_run;
+  self->is_root_run_ = identity.is_root_run;
   child_plan.map_write_fd = maps[1].get();
   child_plan.map_fd = maps[0].get();
   child_plan.control_fd = control[1].get();
@@ -402,42 +417,10 @@ Error Template::died(const std::string& attempted) {
                    attempted + ": the interpreter ended" + (said.empty() ? " without a word" : ", saying: " + said));
 }
 
-Result<void> Template::move_worker(const Cgroup& group) {
-  PROGTC_TRY(const auto files, group.procs_files());
-  progtc_report hello{};
-  iovec part{&hello, sizeof hello};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t got = 0;
-  do {
-    got = ::recvmsg(control_.native_handle(), &message, MSG_CMSG_CLOEXEC);
-  } while (got == -1 && errno == EINTR);
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (got != static_cast<ssize_t>(sizeof hello) || hello.message != PROGTC_HELLO || !header ||
-      header->cmsg_type != SCM_CREDENTIALS)
-    return died("start the sandbox");
-  ucred who{};
-  std::memcpy(&who, CMSG_DATA(header), sizeof who);
-  const std::string pid = std::to_string(who.pid);
-  for (const auto& file : files)
-    if (auto moved = sys::write_all(file.get(), pid); !moved)
-      return with_context("move the sandbox into its cgroup", moved.error());
-  has_greeted_ = true;
-  return {};
-}
-
 asio::awaitable<Result<void>> Template::ready() {
   auto record = co_await receive_record(control_);
   if (!record) co_return record.error();
   progtc_report ready{};
-  if (status_ && !has_greeted_ && decode(*record, PROGTC_HELLO, ready)) {
-    record = co_await receive_record(control_);
-    if (!record) co_return record.error();
-  }
   if (!decode(*record, PROGTC_READY, ready)) co_return died("start the template");
   child::TemplateReport report{};
   if (::read(report_.get(), &report, sizeof report) != static_cast<ssize_t>(sizeof report))
@@ -476,7 +459,7 @@ asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
   auto status = make_socketpair(SOCK_SEQPACKET);
   if (!status) co_return status.error();
   ends->status = std::move(*status);
-  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, false); !sent) co_return sent.error();
+  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, entry_of(spec, is_root_run_)); !sent) co_return sent.error();
   ends->give_away();
 
   auto record = co_await receive_record(control_);
@@ -503,7 +486,7 @@ asio::awaitable<Result<Sandbox>> Template::confine(const SandboxSpec& spec) {
   // Init and worker start side by side: nothing may go on to user code before the mounts are what they have to be.
   sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), ends->status[0].release());
   if (auto prepared = co_await wait_for(PROGTC_PREPARED, sandbox); !prepared) co_return prepared.error();
-  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, true); !sent) co_return sent.error();
+  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, CgroupEntry::kNone); !sent) co_return sent.error();
   ends->give_away();
   ends->move_into(sandbox);
   if (auto confined = co_await wait_for(PROGTC_CONFINED, sandbox); !confined) co_return confined.error();

@@ -98,11 +98,6 @@ class Template {
   // Kills it, and with it whatever it has cloned. It is reaped when this object goes.
   void kill() const noexcept;
 
-  // Cold, and cgroup v1: waits on the calling thread, which may be any, until the worker is about to execute the
-  // interpreter, and moves it into `group`. To be called once, and to be over before confine(). Errors: errno of a move
-  // that failed.
-  Result<void> move_worker(const Cgroup& group);
-
  private:
   explicit Template(const boost::asio::any_io_executor& executor) : executor_(executor), control_(executor) {}
   Error died(const std::string& attempted);
@@ -118,7 +113,7 @@ class Template {
   sys::UniqueFd status_;       // cold: the host's end
   sys::UniqueFd init_status_;  // cold: the other one, on its way to the worker
   bool has_proc_ = false;
-  bool has_greeted_ = false;
+  bool is_root_run_ = false;
   std::vector<std::string> bind_names_;  // for messages
 };
 

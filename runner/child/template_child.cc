@@ -213,9 +213,6 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
     if (::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 || progtc_write_text(proc_dir, "self/oom_score_adj", "1000") == -1 ||
         ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
       fail(plan, PROGTC_STEP_STDIO, 3);
-    progtc_report hello{};
-    hello.message = PROGTC_HELLO;
-    if (progtc_send_record(plan.control_fd, &hello, sizeof hello, nullptr, 0) == -1) ::_exit(125);
     execute(plan, proc_dir, has_proc);
   }
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH);
@@ -244,6 +241,14 @@ void run_template_child(const TemplatePlan& original) noexcept {
   // From here on nobody else of this identity may look in: not until execve, and the helper repeats it after that.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_USER_MAP, 1);
 
+  if (plan.cold) {
+    std::uint32_t item = 0;
+    for (const int file : plan.cold->join_fds) {
+      if (::write(file, "0", 1) != 1) fail(plan, PROGTC_STEP_CGROUP, item);
+      ++item;
+    }
+  }
+
   // Kept for the template's helper, which has to write the id maps of each sandbox; never visible in one.
   const int proc_dir = ::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (proc_dir == -1) fail(plan, PROGTC_STEP_PROC, 4);
@@ -262,7 +267,7 @@ void run_template_child(const TemplatePlan& original) noexcept {
   if (plan.cold) {
     // The old root is still there, and with it the visible proc that mounting a new one takes.
     const bool has_proc = mount_proc(plan);
-    // After the host's move of this process into the run's cgroup (v2), so that it is the namespace's root.
+    // Inside the run's cgroup, so that this is the namespace's root.
     if (::unshare(CLONE_NEWCGROUP) == -1) fail(plan, PROGTC_STEP_CGROUP, 255);
     split_cold_run(plan, proc_dir, has_proc);
   }

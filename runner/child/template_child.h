@@ -41,7 +41,8 @@ struct RootBind {
 struct ColdPlan {
   std::uint32_t flags;  // enum progtc_spawn_flag: LOOPBACK, OUT
   progtc_tmpfs tmpfs[PROGTC_TMPFS_COUNT];
-  const char* late_paths;  // as in progtc_spawn
+  std::span<const int> join_fds;  // v1: into which this process writes "0" to move itself
+  const char* late_paths;         // as in progtc_spawn
   std::uint32_t late_bytes;
   int status_fd;
 };

@@ -27,8 +27,6 @@ enum progtc_message {
   PROGTC_CONFINED = 5, /* worker -> host: struct progtc_report with `controls`; the seccomp listener */
   PROGTC_FAILED = 6,   /* init or worker -> host: struct progtc_report with step, item, error */
   PROGTC_EXITED = 7,   /* init -> host: struct progtc_exit */
-  PROGTC_HELLO = 8,    /* worker of a cold run -> host, over control, before it executes the interpreter: its pid comes
-                          with    the record (SCM_CREDENTIALS), in the host's own numbers */
 };
 
 /* Steps of the set-up, for failures. Names are in runner/setup_step.cc. */
@@ -106,13 +104,13 @@ struct progtc_rlimit {
 /* PROGTC_SPAWN. Behind it follow filter_count struct sock_filter, paths_bytes of NUL-terminated absolute paths the
  * worker may write below (Landlock), and late_bytes of such paths of binds that lie below a private file system and
  * have to be carried over onto it. Descriptors, in this order: status, channel, stdin, stdout, stderr, [v2: cgroup
- * directory], then procs_count files cgroup.procs (v1), into which init writes "0" to move itself. */
+ * directory], then join_count files into which init writes "0" to move itself into its cgroups. */
 struct progtc_spawn {
   uint32_t message;
   uint32_t flags;
   uint32_t filter_count;
   uint32_t paths_bytes;
-  uint32_t procs_count;
+  uint32_t join_count;
   uint32_t processors; /* 0: as many as the host has; else the worker may run on so many only */
   uint32_t late_bytes;
   uint32_t padding;

@@ -85,7 +85,7 @@ static ssize_t receive_spawn(struct request* request) {
   if ((size_t)size < fixed || head->message != PROGTC_SPAWN || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
       head->filter_count == 0 || head->filter_count > BPF_MAXINSNS ||
       (size_t)size != fixed + head->filter_count * sizeof(struct sock_filter) + head->paths_bytes + head->late_bytes ||
-      request->fd_count != FD_FIRST_CGROUP + has_v2 + (int)head->procs_count) {
+      request->fd_count != FD_FIRST_CGROUP + has_v2 + (int)head->join_count) {
     close_all(request);
     errno = EPROTO;
     return -1;
@@ -190,11 +190,10 @@ static int apply_landlock(const struct progtc_spawn* head, const char* paths, ui
   return failed ? -1 : 0;
 }
 
-/* Moves this process into the run's cgroup through the files the host has opened (v1); v2 needs no move after the
- * clone. */
+/* Moves this process into the run's cgroup through the files the host has opened, where it was not cloned into it. */
 static void enter_cgroups(const struct request* request) {
   int next_fd = FD_FIRST_CGROUP + (request->u.head.flags & PROGTC_SPAWN_CGROUP_V2 ? 1 : 0);
-  for (uint32_t i = 0; i < request->u.head.procs_count; ++i, ++next_fd)
+  for (uint32_t i = 0; i < request->u.head.join_count; ++i, ++next_fd)
     if (write(request->fds[next_fd], "0", 1) != 1) progtc_fail(request->fds[FD_STATUS], PROGTC_STEP_CGROUP, i);
 }
 
