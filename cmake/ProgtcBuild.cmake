@@ -19,9 +19,17 @@ if(PROGTC_SANITIZE)
   target_link_options(progtc_build INTERFACE -fsanitize=${PROGTC_SANITIZE})
 endif()
 
-# What each start would spend on finding and relocating the C++ library is spent once, when linking.
-if(NOT PROGTC_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+# What each start would spend on finding and relocating libraries, a millisecond, is spent once, when linking.
+option(PROGTC_STATIC_LIBRARIES "Link the C++ library, libseccomp, libmd and yaml-cpp statically where archives exist" ON)
+if(PROGTC_STATIC_LIBRARIES AND NOT PROGTC_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_link_options(progtc_build INTERFACE -static-libstdc++ -static-libgcc)
+  foreach(package seccomp libmd yaml)
+    find_library(PROGTC_ARCHIVE_${package} lib${${package}_LIBRARIES}.a)
+    mark_as_advanced(PROGTC_ARCHIVE_${package})
+    if(PROGTC_ARCHIVE_${package})
+      set_target_properties(PkgConfig::${package} PROPERTIES INTERFACE_LINK_LIBRARIES ${PROGTC_ARCHIVE_${package}})
+    endif()
+  endforeach()
 endif()
 
 # progtc::rapidjson: our two settings of RapidJSON, in one place so that no two units disagree.

@@ -435,8 +435,8 @@ bool Cgroup::bounds(const std::string& control) const {
 
 Result<sys::UniqueFd> Cgroup::directory() const { return sys::openat(AT_FDCWD, v2_.c_str(), O_RDONLY | O_DIRECTORY); }
 
-// Not v1's cgroup.procs: moving a whole process waits for a grace period of the kernel's, some ten milliseconds, where a
-// single thread that moves itself does not (cgroup_procs_write_start in kernel/cgroup/cgroup.c, since Linux 5.5).
+// Not v1's cgroup.procs: moving a whole process waits for a grace period of the kernel's, some ten milliseconds, where
+// a single thread that moves itself does not (cgroup_procs_write_start in kernel/cgroup/cgroup.c, since Linux 5.5).
 Result<std::vector<sys::UniqueFd>> Cgroup::join_files() const {
   std::vector<sys::UniqueFd> files;
   std::vector<std::string> seen;

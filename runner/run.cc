@@ -36,6 +36,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kTailBytes = 16 << 10;
+constexpr std::size_t kPipeBytes = 64 << 10;        // Linux's default pipe capacity (pipe(7))
 constexpr std::chrono::seconds kSetUpDeadline{30};  // a machine that swaps needs a few
 
 std::chrono::microseconds since(Clock::time_point start) {
@@ -54,6 +55,9 @@ std::string new_run_id() {
   }
   return id;
 }
+
+// Not cleared: what is never read into never becomes memory.
+std::unique_ptr<char[]> new_buffer() { return std::unique_ptr<char[]>(new char[kPipeBytes]); }
 
 void keep(Captured& captured, std::string_view bytes, std::size_t cap) {
   captured.total += bytes.size();
@@ -144,6 +148,8 @@ class Supervisor {
     auto started = Template::start(executor_, policy_, *plan, identity_, &spec);
     if (!started) co_return started.error();
     template_ = std::move(*started);
+    // While the interpreter starts. A group without one tells by its counter, at the end.
+    if (auto event = cgroup_.oom_event()) oom_event_ = std::move(*event);
 
     // The interpreter comes up on the other processor meanwhile.
     auto filter = policy::compile_seccomp(policy_);
@@ -271,10 +277,10 @@ class Supervisor {
   asio::awaitable<void> supervise() {
     listener_ = std::make_unique<DenialListener>(executor_, std::move(sandbox_->listener), policy_, request_.learn);
     const auto running_since = Clock::now();
+    tasks_.start(converse());  // first: the worker waits for its job
+    watches_.start(listener_->listen());
     tasks_.start(relay(sandbox_->stdout_pipe, request_.out, outcome_.out));
     tasks_.start(relay(sandbox_->stderr_pipe, request_.err, outcome_.err));
-    tasks_.start(converse());
-    watches_.start(listener_->listen());
     watches_.start(feed());
     watches_.start(watch_wall());
     watches_.start(watch_cpu());
@@ -317,12 +323,12 @@ class Supervisor {
   }
 
   asio::awaitable<void> relay(asio::posix::stream_descriptor& pipe, HostStream* to, Captured& captured) {
-    std::string buffer(64 << 10, '\0');  // Linux's default pipe capacity (pipe(7))
+    const auto buffer = new_buffer();
     for (;;) {
-      auto [failed, size] = co_await pipe.async_read_some(asio::buffer(buffer), use_result);
+      auto [failed, size] = co_await pipe.async_read_some(asio::buffer(buffer.get(), kPipeBytes), use_result);
       if (failed) co_return;
       const std::uint64_t left = policy_.limits.output_bytes - std::min(policy_.limits.output_bytes, output_bytes_);
-      const std::string_view bytes(buffer.data(), static_cast<std::size_t>(std::min<std::uint64_t>(size, left)));
+      const std::string_view bytes(buffer.get(), static_cast<std::size_t>(std::min<std::uint64_t>(size, left)));
       output_bytes_ += size;
       keep(captured, bytes, request_.capture_bytes);
       if (bytes.size() < size) {
@@ -349,12 +355,12 @@ class Supervisor {
       sandbox_->stdin_pipe.close();
       co_return;
     }
-    std::string buffer(64 << 10, '\0');
+    const auto buffer = new_buffer();
     for (;;) {
-      auto got = co_await request_.in->read_some(buffer.data(), buffer.size());
+      auto got = co_await request_.in->read_some(buffer.get(), kPipeBytes);
       if (!got || *got == 0 || is_over_) break;
       auto [failed, size] =
-          co_await asio::async_write(sandbox_->stdin_pipe, asio::buffer(buffer.data(), *got), use_result);
+          co_await asio::async_write(sandbox_->stdin_pipe, asio::buffer(buffer.get(), *got), use_result);
       if (failed) break;  // the code has closed its stdin
     }
     sandbox_->stdin_pipe.close();
@@ -406,10 +412,9 @@ class Supervisor {
 
   // A kill inside the group ends the run even when its victim was a child of the code's.
   asio::awaitable<void> watch_memory() {
-    auto event = cgroup_.oom_event();
-    if (!event || !*event) co_return;
+    if (!oom_event_) co_return;
     const bool is_v2 = cgroup_.mechanism() == CgroupMechanism::kV2;
-    asio::posix::stream_descriptor watched(executor_, event->release());
+    asio::posix::stream_descriptor watched(executor_, oom_event_.release());
     asio::steady_timer pause(executor_);
     const auto kind = is_v2 ? asio::posix::stream_descriptor::wait_error : asio::posix::stream_descriptor::wait_read;
     for (;;) {
@@ -521,6 +526,7 @@ class Supervisor {
   std::uint64_t output_bytes_ = 0;
   std::uint64_t oom_kills_ = 0;
   sys::UniqueFd out_target_;
+  sys::UniqueFd oom_event_;
   std::string lost_output_;
   std::string violation_;
   bool is_ended_ = false;  // by us, with a cause

@@ -27,22 +27,22 @@ namespace {
 namespace asio = boost::asio;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 
-// What the clone executes: nothing but the guest runtime, found first and then taken off the path again. The arguments
-// are what to become ("serve" a template, "confine" the worker of a cold run), then directories ("p:…") and modules
-// ("m:…") to import: before any sandbox is cloned, or, in a cold run, when everything is confined.
+// What the clone executes: nothing but the guest runtime, from its bundle (runner/guest/make_bundle.py) or, where there
+// is none for this interpreter, from its sources. The names stay behind in a function: this module is not the user's,
+// but nothing in it should look as if it were.
 constexpr const char* kBootstrap =
-    "import sys\n"
-    "sys.path.insert(0, '/.progtc')\n"
-    "import _progtc\n"
-    "from progtc_guest import runtime\n"
-    "del sys.path[0]\n"
-    "if sys.argv[1] == 'confine': _progtc.confine()\n"
-    "if len(sys.argv) > 2:\n"
-    "    sys.path += [a[2:] for a in sys.argv if a[:2] == 'p:']\n"
-    "    for a in sys.argv:\n"
-    "        if a[:2] == 'm:': __import__(a[2:])\n"
-    "if sys.argv[1] == 'serve': _progtc.serve()\n"
-    "runtime.main(3)\n";
+    "def boot():\n"
+    "    import marshal, posix, sys\n"
+    "    def read(name):\n"
+    "        file = posix.open('/.progtc/' + name, posix.O_RDONLY | posix.O_CLOEXEC)\n"
+    "        try: return posix.read(file, posix.fstat(file).st_size)\n"
+    "        finally: posix.close(file)\n"
+    "    try: code, modules = marshal.loads(read('bundle-' + sys.implementation.cache_tag))\n"
+    "    except FileNotFoundError: code, modules = read('boot.py'), None\n"
+    "    names = {}\n"
+    "    exec(code, names)\n"
+    "    return names['start'](sys.argv[1], sys.argv[2:], modules)\n"
+    "boot()(3)\n";
 
 Result<std::array<sys::UniqueFd, 2>> make_pipe() {
   std::array<int, 2> ends{};
@@ -121,7 +121,7 @@ std::uint32_t spawn_flags(const SandboxSpec& spec) {
 
 // The five ends of one sandbox that its processes hold, and ours.
 struct Ends {
-  std::array<sys::UniqueFd, 2> status;  // [0] ours
+  std::array<sys::UniqueFd, 2> status;  // [0] ours; a cold run's processes have theirs already
   std::array<sys::UniqueFd, 2> channel;
   std::array<sys::UniqueFd, 2> in;  // pipes: [0] reads
   std::array<sys::UniqueFd, 2> out;
@@ -177,8 +177,8 @@ Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends
   paths += spec.late_binds;
   request.late_bytes = static_cast<std::uint32_t>(spec.late_binds.size());
 
-  std::vector<int> fds = {ends.status[1].get(), ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(),
-                          ends.err[1].get()};
+  std::vector<int> fds = {ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(), ends.err[1].get()};
+  if (ends.status[1]) fds.push_back(ends.status[1].get());
   sys::UniqueFd cgroup_dir;
   std::vector<sys::UniqueFd> joins;
   if (entry == CgroupEntry::kClone) {
@@ -335,17 +335,18 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   child_plan.tree_fds = tree_fds.data();
   child::ColdPlan cold_plan{};
   sys::UniqueFd cgroup_dir;
+  sys::UniqueFd cold_status;
   std::vector<sys::UniqueFd> joins;
   std::vector<int> join_fds;
   if (cold) {
     PROGTC_TRY(auto status, make_socketpair(SOCK_SEQPACKET));
     self->status_ = std::move(status[0]);
-    self->init_status_ = std::move(status[1]);
+    cold_status = std::move(status[1]);
     cold_plan.flags = spawn_flags(*cold);
     fill_tmpfs(cold_plan.tmpfs, cold->filesystem);
     cold_plan.late_paths = cold->late_binds.data();
     cold_plan.late_bytes = static_cast<std::uint32_t>(cold->late_binds.size());
-    cold_plan.status_fd = self->init_status_.get();
+    cold_plan.status_fd = cold_status.get();
     if (cold->cgroup && cold->cgroup->mechanism() == CgroupMechanism::kV1) {
       PROGTC_TRY(joins, cold->cgroup->join_files());
       for (const auto& file : joins) join_fds.push_back(file.get());
@@ -459,7 +460,8 @@ asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
   auto status = make_socketpair(SOCK_SEQPACKET);
   if (!status) co_return status.error();
   ends->status = std::move(*status);
-  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, entry_of(spec, is_root_run_)); !sent) co_return sent.error();
+  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, entry_of(spec, is_root_run_)); !sent)
+    co_return sent.error();
   ends->give_away();
 
   auto record = co_await receive_record(control_);
@@ -476,17 +478,18 @@ asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
 }
 
 asio::awaitable<Result<Sandbox>> Template::confine(const SandboxSpec& spec) {
-  if (auto up = co_await ready(); !up) co_return up.error();
   auto ends = Ends::make();
   if (!ends) co_return ends.error();
-  ends->status = {std::move(status_), std::move(init_status_)};
+  ends->status[0] = std::move(status_);
   Sandbox sandbox(executor_);
   sandbox.init.reset(::fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 0));
   if (!sandbox.init) co_return from_errno(errno, "dup");
-  // Init and worker start side by side: nothing may go on to user code before the mounts are what they have to be.
+  // Init and worker start side by side: nothing may go on to user code before the mounts are what they have to be. The
+  // request then waits for the interpreter, not the interpreter for the request.
   sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), ends->status[0].release());
   if (auto prepared = co_await wait_for(PROGTC_PREPARED, sandbox); !prepared) co_return prepared.error();
-  if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, CgroupEntry::kNone); !sent) co_return sent.error();
+  if (auto sent = send_request(control_.native_handle(), spec, *ends, false, CgroupEntry::kNone); !sent)
+    co_return sent.error();
   ends->give_away();
   ends->move_into(sandbox);
   if (auto confined = co_await wait_for(PROGTC_CONFINED, sandbox); !confined) co_return confined.error();

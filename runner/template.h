@@ -111,7 +111,6 @@ class Template {
   sys::UniqueFd report_;       // TemplateReport, or end of file
   sys::UniqueFd log_;          // what the interpreter prints before it serves
   sys::UniqueFd status_;       // cold: the host's end
-  sys::UniqueFd init_status_;  // cold: the other one, on its way to the worker
   bool has_proc_ = false;
   bool is_root_run_ = false;
   std::vector<std::string> bind_names_;  // for messages

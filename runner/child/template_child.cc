@@ -165,17 +165,14 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
   const int control = ::fcntl(plan.control_fd, F_DUPFD_CLOEXEC, kAbove);
   const int log = ::fcntl(plan.log_fd, F_DUPFD_CLOEXEC, kAbove);
   const int null = ::fcntl(plan.null_fd, F_DUPFD_CLOEXEC, kAbove);
-  const int proc = ::fcntl(proc_dir, F_DUPFD_CLOEXEC, kAbove);
-  if (report == -1 || control == -1 || log == -1 || null == -1 || proc == -1) fail(plan, PROGTC_STEP_DESCRIPTORS, 0);
+  // A template maps the users of its sandboxes through the host's /proc. The worker of a cold run never sees it.
+  const int fourth = ::fcntl(plan.cold ? plan.cold->status_fd : proc_dir, F_DUPFD_CLOEXEC, kAbove);
+  if (report == -1 || control == -1 || log == -1 || null == -1 || fourth == -1) fail(plan, PROGTC_STEP_DESCRIPTORS, 0);
   if (::dup2(null, 0) == -1 || ::dup2(null, 1) == -1 || ::dup2(log, 2) == -1 ||
       ::dup2(control, PROGTC_CONTROL_FD) == -1)
     fail(plan, PROGTC_STEP_DESCRIPTORS, 1);
-  // A template maps the users of its sandboxes through the host's /proc. The worker of a cold run never sees it.
-  if (plan.cold) {
-    ::close(PROGTC_PROC_FD);
-  } else if (::dup2(proc, PROGTC_PROC_FD) == -1) {
-    fail(plan, PROGTC_STEP_DESCRIPTORS, 4);
-  }
+  static_assert(int{PROGTC_PROC_FD} == int{PROGTC_STATUS_FD});
+  if (::dup2(fourth, PROGTC_PROC_FD) == -1) fail(plan, PROGTC_STEP_DESCRIPTORS, 4);
   constexpr int kReport = PROGTC_PROC_FD + 1;
   if (::dup3(report, kReport, O_CLOEXEC) == -1) fail(plan, PROGTC_STEP_DESCRIPTORS, 2);
   *report_fd = kReport;

@@ -3,7 +3,8 @@
  * the guest helper (C): fixed-size records of fixed-width integers, native byte order, as both ends are one machine.
  *
  * Two sockets, both SOCK_SEQPACKET, so one message is one record:
- *   control  host <-> template, for the template's life: READY, then any number of SPAWN -> SPAWNED
+ *   control  host <-> template, for the template's life: READY, then any number of SPAWN -> SPAWNED; host -> worker of a
+ *            cold run: one SPAWN
  *   status   host <-> init of one sandbox: PREPARED, CONFINED (sent by the worker) or FAILED, at the end EXITED
  * Only descriptors travel, never paths of the host. */
 #include <stdint.h>
@@ -14,6 +15,8 @@ extern "C" {
 
 /* Descriptors the template starts with, beside 0, 1 (/dev/null) and 2 (a pipe the host reads if the start fails). */
 enum { PROGTC_CONTROL_FD = 3, PROGTC_PROC_FD = 4 };
+/* Instead of the latter, in the worker of a cold run. */
+enum { PROGTC_STATUS_FD = 4 };
 /* The channel, in the worker. */
 enum { PROGTC_CHANNEL_FD = 3 };
 /* Who the sandboxed code is, inside. */
@@ -103,8 +106,8 @@ struct progtc_rlimit {
 
 /* PROGTC_SPAWN. Behind it follow filter_count struct sock_filter, paths_bytes of NUL-terminated absolute paths the
  * worker may write below (Landlock), and late_bytes of such paths of binds that lie below a private file system and
- * have to be carried over onto it. Descriptors, in this order: status, channel, stdin, stdout, stderr, [v2: cgroup
- * directory], then join_count files into which init writes "0" to move itself into its cgroups. */
+ * have to be carried over onto it. Descriptors, in this order: channel, stdin, stdout, stderr, [template: status],
+ * [v2: cgroup directory], then join_count files into which init writes "0" to move itself into its cgroups. */
 struct progtc_spawn {
   uint32_t message;
   uint32_t flags;

@@ -49,7 +49,7 @@ struct request {
   int fds[PROGTC_SPAWN_MAX_FDS];
   int fd_count;
 };
-enum { FD_STATUS, FD_CHANNEL, FD_STDIN, FD_STDOUT, FD_STDERR, FD_FIRST_CGROUP };
+enum { FD_CHANNEL, FD_STDIN, FD_STDOUT, FD_STDERR, FD_STATUS, FD_FIRST_CGROUP };
 
 /* ---- messages ---- */
 
@@ -58,8 +58,9 @@ static void close_all(struct request* request) {
   request->fd_count = 0;
 }
 
-/* Returns the size of one well-formed SPAWN, 0 at end of file, -1 with errno. */
-static ssize_t receive_spawn(struct request* request) {
+/* Returns the size of one well-formed SPAWN, 0 at end of file, -1 with errno. `own_status` is the status socket where
+ * it does not come with the request, else -1. */
+static ssize_t receive_spawn(struct request* request, int own_status) {
   struct iovec part = {.iov_base = request->u.bytes, .iov_len = sizeof request->u.bytes};
   union {
     struct cmsghdr align;
@@ -78,6 +79,13 @@ static ssize_t receive_spawn(struct request* request) {
     const size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     memcpy(request->fds, CMSG_DATA(header), count * sizeof(int));
     request->fd_count = (int)count;
+  }
+  if (own_status != -1) {
+    if (request->fd_count != FD_STATUS) {
+      errno = EPROTO;
+      return -1;
+    }
+    request->fds[request->fd_count++] = own_status;
   }
   const struct progtc_spawn* head = &request->u.head;
   const size_t fixed = sizeof *head;
@@ -214,7 +222,7 @@ static void confine_worker(struct request* request, int has_host_proc) {
     progtc_fail(status, PROGTC_STEP_STDIO, 3);
   /* Move everything above the numbers we are about to fill, so that no dup2 closes a source. */
   int moved[5];
-  for (int i = FD_STATUS; i <= FD_STDERR; ++i) {
+  for (int i = FD_CHANNEL; i <= FD_STATUS; ++i) {
     moved[i] = fcntl(request->fds[i], F_DUPFD_CLOEXEC, 16);
     if (moved[i] == -1) progtc_fail(status, PROGTC_STEP_STDIO, (uint32_t)i);
   }
@@ -312,14 +320,24 @@ PyDoc_STRVAR(confine_doc,
              "confines this\n"
              "process. Returns with the channel as descriptor 3.");
 
+PyDoc_STRVAR(compile_doc,
+             "compile(source, filename)\n\nCompiles UTF-8 bytes as a file would be: without top-level await, and "
+             "with\n"
+             "attention to a coding line. The built-in function makes the types of every syntax tree node first.");
+
+static PyObject* compile(PyObject* module, PyObject* args) {
+  (void)module;
+  const char *source, *filename;
+  if (!PyArg_ParseTuple(args, "ys", &source, &filename)) return NULL;
+  return Py_CompileString(source, filename, Py_file_input);
+}
+
 static struct request request_buffer; /* one at a time; a clone has its own copy */
 
 static PyObject* confine(PyObject* module, PyObject* unused) {
   (void)module;
   (void)unused;
-  const struct progtc_report ready = {.message = PROGTC_READY};
-  if (progtc_send_record(PROGTC_CONTROL_FD, &ready, sizeof ready, NULL, 0) == -1) _exit(125);
-  if (receive_spawn(&request_buffer) <= 0) _exit(125); /* the host has given up */
+  if (receive_spawn(&request_buffer, PROGTC_STATUS_FD) <= 0) _exit(125); /* the host has given up */
   confine_worker(&request_buffer, 0);
   Py_RETURN_NONE;
 }
@@ -331,7 +349,7 @@ static PyObject* serve(PyObject* module, PyObject* unused) {
   const struct progtc_report ready = {.message = PROGTC_READY};
   if (progtc_send_record(PROGTC_CONTROL_FD, &ready, sizeof ready, NULL, 0) == -1) _exit(125);
   for (;;) {
-    const ssize_t size = receive_spawn(&request_buffer);
+    const ssize_t size = receive_spawn(&request_buffer, -1);
     if (size == 0) _exit(0);
     struct progtc_report report = {.message = PROGTC_SPAWNED};
     int pidfd = -1;
@@ -358,8 +376,10 @@ static PyObject* serve(PyObject* module, PyObject* unused) {
   }
 }
 
-static PyMethodDef methods[] = {
-    {"serve", serve, METH_NOARGS, serve_doc}, {"confine", confine, METH_NOARGS, confine_doc}, {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {{"serve", serve, METH_NOARGS, serve_doc},
+                                {"confine", confine, METH_NOARGS, confine_doc},
+                                {"compile", compile, METH_VARARGS, compile_doc},
+                                {NULL, NULL, 0, NULL}};
 static struct PyModuleDef module_definition = {PyModuleDef_HEAD_INIT,
                                                "_progtc",
                                                "Clones and confines the sandbox; see runner/guest/progtc_helper.c.",

@@ -2,11 +2,15 @@
 import builtins
 import sys
 
+from _progtc import compile as compile_plain
+
 __builtins__ = __builtins__.copy()
 
 _ONLY_AST = 0x400  # ast.PyCF_ONLY_AST and ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, the same in every version
 _TOP_LEVEL_AWAIT = 0x2000
 _CO_COROUTINE = 0x80
+# What takes the built-in compiler, and half a millisecond: top-level await, a coding line, an error to raise.
+_NOT_PLAIN = ("await", "async", "coding", "\0")
 _VALUE = "__progtc_value__"  # in the globals from the end of the last statement until `run` takes it out
 
 
@@ -64,6 +68,8 @@ class Program:
             tree = compile(self.source, self.filename, "exec", _ONLY_AST | _TOP_LEVEL_AWAIT, True)
             _keep_last_value(tree)
             return compile(tree, self.filename, "exec", _TOP_LEVEL_AWAIT, True)
+        if isinstance(self.source, str) and not any(map(self.source.__contains__, _NOT_PLAIN)):
+            return compile_plain(self.source.encode("utf-8", "surrogatepass"), self.filename)
         return compile(self.source, self.filename, "exec", _TOP_LEVEL_AWAIT, True)
 
 
