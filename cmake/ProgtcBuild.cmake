@@ -19,6 +19,9 @@ if(PROGTC_SANITIZE)
   target_link_options(progtc_build INTERFACE -fsanitize=${PROGTC_SANITIZE})
 endif()
 
+# Symbols are resolved once, before there are children that would each do it again; the tables are read-only from then on.
+target_link_options(progtc_build INTERFACE -Wl,-z,relro -Wl,-z,now)
+
 # What each start would spend on finding and relocating libraries, a millisecond, is spent once, when linking.
 option(PROGTC_STATIC_LIBRARIES "Link the C++ library, libseccomp, libmd and yaml-cpp statically where archives exist" ON)
 if(PROGTC_STATIC_LIBRARIES AND NOT PROGTC_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -241,11 +241,16 @@ bool is_delegated(const std::string& directory, const std::string& mount_point) 
 
 enum class Claim : std::uint8_t { kDelegatedToUs, kJustGivenToUs, kWhateverIsWritable };
 
-bool try_v2(CgroupSite& site, Claim claim) {
-  const auto groups = own_groups();
-  const auto own = groups.find("");
-  if (own == groups.end()) return false;
-  for (const Mount& mount : cgroup_mounts()) {
+// What the kernel says of this process, read once: both files take it a while.
+struct Surroundings {
+  std::vector<Mount> mounts = cgroup_mounts();
+  std::map<std::string, std::string> groups = own_groups();
+};
+
+bool try_v2(const Surroundings& here, CgroupSite& site, Claim claim) {
+  const auto own = here.groups.find("");
+  if (own == here.groups.end()) return false;
+  for (const Mount& mount : here.mounts) {
     if (mount.type != "cgroup2") continue;
     const auto offered = sys::read_file(mount.point + "/cgroup.controllers", kSmallFile);
     if (!offered || !has_word(*offered, "memory")) continue;  // bound to v1: an empty v2 hierarchy
@@ -261,15 +266,15 @@ bool try_v2(CgroupSite& site, Claim claim) {
   return false;
 }
 
-bool try_v1(CgroupSite& site) {
-  const auto groups = own_groups();
+bool try_v1(const Surroundings& here, CgroupSite& site) {
   std::map<std::string, std::string> parents;
-  for (const Mount& mount : cgroup_mounts()) {
+  for (const Mount& mount : here.mounts) {
     if (mount.type != "cgroup") continue;
     std::istringstream options(mount.options);
     for (std::string option; std::getline(options, option, ',');) {
-      const auto own = groups.find(option);
-      if (own == groups.end() || (option != "memory" && option != "pids" && option != "cpu" && option != "cpuacct"))
+      const auto own = here.groups.find(option);
+      if (own == here.groups.end() ||
+          (option != "memory" && option != "pids" && option != "cpu" && option != "cpuacct"))
         continue;
       const std::string directory = directory_of(mount, own->second);
       if (may_make_groups_in(directory)) parents[option] = directory;
@@ -341,20 +346,20 @@ void sweep_cgroups(const CgroupSite& site) {
 
 CgroupSite find_cgroup_site(bool may_ask_systemd) {
   CgroupSite site;
-  bool is_found = try_v2(site, Claim::kDelegatedToUs) || try_v1(site);
+  const Surroundings here;
+  bool is_found = try_v2(here, site, Claim::kDelegatedToUs) || try_v1(here, site);
   if (!is_found && may_ask_systemd) {
     if (auto scope = enter_systemd_scope(); !scope) {
       site.why_none += (site.why_none.empty() ? "" : "; ") + scope.error().context;
     } else {
-      is_found = try_v2(site, Claim::kJustGivenToUs);
+      is_found = try_v2(Surroundings(), site, Claim::kJustGivenToUs);
     }
   }
   if (!is_found) {
     CgroupSite undelegated;
-    if (try_v2(undelegated, Claim::kWhateverIsWritable)) site = undelegated;
+    if (try_v2(Surroundings(), undelegated, Claim::kWhateverIsWritable)) site = undelegated;
   }
   if (site.mechanism == CgroupMechanism::kNone && site.why_none.empty()) site.why_none = "no writable cgroup hierarchy";
-  if (site.mechanism != CgroupMechanism::kNone) sweep_cgroups(site);
   return site;
 }
 
@@ -371,16 +376,11 @@ Cgroup::~Cgroup() {
   for (const auto& [controller, directory] : v1_) remove_group(directory);
 }
 
-Result<Cgroup> Cgroup::create(const CgroupSite& site, const policy::Limits& limits, const Identity& identity) {
+Result<Cgroup> Cgroup::create(const CgroupSite& site, const Identity& identity) {
   Cgroup group;
   group.mechanism_ = site.mechanism;
   group.controllers_ = site.controllers;
   const std::string name = new_group_name(site.mechanism, identity);
-  const std::string memory = std::to_string(limits.memory_bytes);
-  const std::string tasks = std::to_string(limits.processes + 1);  // init
-  constexpr std::uint64_t kPeriodUs = 100'000;                     // the kernel's default
-  const std::string quota_us = std::to_string(static_cast<std::uint64_t>(std::llround(limits.cpus * kPeriodUs)));
-
   if (site.mechanism == CgroupMechanism::kV2) {
     group.v2_ = site.v2_parent + "/" + name;
     if (::mkdir(group.v2_.c_str(), 0755) == -1) {
@@ -388,13 +388,6 @@ Result<Cgroup> Cgroup::create(const CgroupSite& site, const policy::Limits& limi
       const std::string path = std::exchange(group.v2_, "");
       return from_errno(err, "mkdir '" + path + "'");
     }
-    PROGTC_CHECK(write_value(group.v2_ + "/memory.max", memory));
-    // A kernel without swap accounting has no such file, and then no swap to bound.
-    if (::access((group.v2_ + "/memory.swap.max").c_str(), F_OK) == 0)
-      PROGTC_CHECK(write_value(group.v2_ + "/memory.swap.max", "0"));
-    PROGTC_CHECK(write_value(group.v2_ + "/pids.max", tasks));
-    if (group.bounds("cpus"))
-      PROGTC_CHECK(write_value(group.v2_ + "/cpu.max", quota_us + " " + std::to_string(kPeriodUs)));
     return group;
   }
   for (const auto& [controller, parent] : site.v1_parents) {
@@ -405,6 +398,25 @@ Result<Cgroup> Cgroup::create(const CgroupSite& site, const policy::Limits& limi
       return from_errno(err, "mkdir '" + directory + "'");
     }
     group.v1_[controller] = directory;
+  }
+  return group;
+}
+
+Result<void> Cgroup::set_limits(const policy::Limits& limits) const {
+  const std::string memory = std::to_string(limits.memory_bytes);
+  const std::string tasks = std::to_string(limits.processes + 1);  // init
+  constexpr std::uint64_t kPeriodUs = 100'000;                     // the kernel's default
+  const std::string quota_us = std::to_string(static_cast<std::uint64_t>(std::llround(limits.cpus * kPeriodUs)));
+
+  if (mechanism_ == CgroupMechanism::kV2) {
+    PROGTC_CHECK(write_value(v2_ + "/memory.max", memory));
+    // A kernel without swap accounting has no such file, and then no swap to bound.
+    if (::access((v2_ + "/memory.swap.max").c_str(), F_OK) == 0)
+      PROGTC_CHECK(write_value(v2_ + "/memory.swap.max", "0"));
+    PROGTC_CHECK(write_value(v2_ + "/pids.max", tasks));
+    if (bounds("cpus")) PROGTC_CHECK(write_value(v2_ + "/cpu.max", quota_us + " " + std::to_string(kPeriodUs)));
+  }
+  for (const auto& [controller, directory] : v1_) {
     if (controller == "memory") {
       PROGTC_CHECK(write_value(directory + "/memory.limit_in_bytes", memory));
       if (::access((directory + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0) {
@@ -419,7 +431,7 @@ Result<Cgroup> Cgroup::create(const CgroupSite& site, const policy::Limits& limi
       PROGTC_CHECK(write_value(directory + "/cpu.cfs_quota_us", quota_us));
     }
   }
-  return group;
+  return {};
 }
 
 bool Cgroup::bounds(const std::string& control) const {

@@ -29,8 +29,7 @@ struct CgroupSite {
 
 // Looks, in this order, for: a delegated v2 group of our own, v1 hierarchies we may write, a transient scope asked of
 // systemd over D-Bus, and as a last resort v2 groups that we may write although systemd has not delegated them (it may
-// take their controllers away). Moves this process into a leaf of its own group where v2 demands that. Sweeps what
-// killed hosts left.
+// take their controllers away). Moves this process into a leaf of its own group where v2 demands that.
 CgroupSite find_cgroup_site(bool may_ask_systemd = true);
 
 // Removes groups whose owner is gone, killing what is in them. A v2 group names its owner by pid namespace, pid and
@@ -40,9 +39,11 @@ void sweep_cgroups(const CgroupSite& site);
 
 class Cgroup {
  public:
-  // Makes one group with the limits set: memory (swap off), tasks (plus one for init), processors' rate.
-  // Errors: errno of the write that failed, naming the file. On error nothing is left behind.
-  static Result<Cgroup> create(const CgroupSite& site, const policy::Limits& limits, const Identity& identity);
+  // Makes one group, without limits yet. Errors: errno, naming the directory. On error nothing is left behind.
+  static Result<Cgroup> create(const CgroupSite& site, const Identity& identity);
+  // Bounds memory (swap off), tasks (plus one for init) and processors' rate. To be called before any of the code runs.
+  // Errors: errno of the write that failed, naming the file.
+  Result<void> set_limits(const policy::Limits& limits) const;
   Cgroup() = default;
   Cgroup(Cgroup&&) noexcept = default;
   Cgroup& operator=(Cgroup&& other) noexcept;

@@ -414,9 +414,10 @@ class Doctor {
       failed("cgroup", identity.error().context, cgroup_advice());
       return;
     }
-    auto group = Cgroup::create(site, limits, *identity);
-    if (!group) {
-      failed("cgroup", group.error().context, cgroup_advice());
+    auto group = Cgroup::create(site, *identity);
+    const auto limited = group ? group->set_limits(limits) : Result<void>(group.error());
+    if (!limited) {
+      failed("cgroup", limited.error().context, cgroup_advice());
       return;
     }
     std::string controllers;

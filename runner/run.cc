@@ -148,7 +148,10 @@ class Supervisor {
     auto started = Template::start(executor_, policy_, *plan, identity_, &spec);
     if (!started) co_return started.error();
     template_ = std::move(*started);
-    // While the interpreter starts. A group without one tells by its counter, at the end.
+    // While the interpreter starts: the limits, which nothing of ours comes near, and the leftovers of killed hosts.
+    if (auto limited = cgroup_.set_limits(policy_.limits); !limited) co_return limited.error();
+    sweep_cgroups(site_);
+    // A group without such an event tells by its counter, at the end.
     if (auto event = cgroup_.oom_event()) oom_event_ = std::move(*event);
 
     // The interpreter comes up on the other processor meanwhile.
@@ -180,9 +183,10 @@ class Supervisor {
       outcome_.degraded.push_back("cgroup");
       outcome_.enforced_by["memory"] = "nothing (--allow-degraded=cgroup)";
     } else {
-      CgroupSite site = find_cgroup_site();
+      site_ = find_cgroup_site();
+      const CgroupSite& site = site_;
       if (site.mechanism != CgroupMechanism::kNone) {
-        PROGTC_TRY(cgroup_, Cgroup::create(site, policy_.limits, identity_));
+        PROGTC_TRY(cgroup_, Cgroup::create(site, identity_));
       } else {
         const auto& groups = policy_.syscalls.groups;
         if (std::find(groups.begin(), groups.end(), "processes") != groups.end())
@@ -513,6 +517,7 @@ class Supervisor {
   std::shared_ptr<RunHandle> handle_;
   RunOutcome outcome_;
   Identity identity_;
+  CgroupSite site_;
   Cgroup cgroup_;
   std::unique_ptr<Template> template_;
   std::unique_ptr<Sandbox> sandbox_;

@@ -383,13 +383,16 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   if (pid == -1) return step_failed(PROGTC_STEP_CLONE, errno, "");
   self->pid_ = static_cast<pid_t>(pid);
   self->pidfd_.reset(pidfd);
-  if (auto mapped = write_id_maps(self->pid_, identity); !mapped)
-    return with_context("map the sandbox's user", mapped.error());
-  PROGTC_CHECK(sys::write_all(maps[1].get(), "g"));
-
   self->control_.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), control[0].release());
   self->report_ = std::move(report[0]);
   self->log_ = std::move(log[0]);
+  auto mapped = write_id_maps(self->pid_, identity);
+  if (mapped) mapped = sys::write_all(maps[1].get(), "g");
+  if (!mapped) {
+    // The child may have ended of something else, which it has reported.
+    if (auto failed = self->failed_step()) return *failed;
+    return with_context("map the sandbox's user", mapped.error());
+  }
   return self;
 }
 
@@ -402,7 +405,7 @@ Template::~Template() {
 
 void Template::kill() const noexcept { (void)sys::raw_pidfd_send_signal(pidfd_.get(), SIGKILL); }
 
-Error Template::died(const std::string& attempted) {
+std::optional<Error> Template::failed_step() {
   child::TemplateReport report{};
   const int flags = ::fcntl(report_.get(), F_GETFL);
   ::fcntl(report_.get(), F_SETFL, flags | O_NONBLOCK);
@@ -413,6 +416,11 @@ Error Template::died(const std::string& attempted) {
     return step_failed(report.step, report.error,
                        names_bind && report.item < bind_names_.size() ? bind_names_[report.item] : "");
   }
+  return std::nullopt;
+}
+
+Error Template::died(const std::string& attempted) {
+  if (auto failed = failed_step()) return *failed;
   const std::string said = read_now(log_.get());
   return run_error(RunErrc::kTemplateDied,
                    attempted + ": the interpreter ended" + (said.empty() ? " without a word" : ", saying: " + said));

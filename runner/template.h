@@ -3,6 +3,7 @@
 // clone that becomes its own only sandbox. docs/architecture.md has the picture; runner/guest/control.h the messages.
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -100,6 +101,8 @@ class Template {
 
  private:
   explicit Template(const boost::asio::any_io_executor& executor) : executor_(executor), control_(executor) {}
+  // The step that the child has reported as failed, if any.
+  std::optional<Error> failed_step();
   Error died(const std::string& attempted);
   // Takes the set-up's records up to and including `last` (PROGTC_PREPARED or PROGTC_CONFINED).
   boost::asio::awaitable<Result<void>> wait_for(std::uint32_t last, Sandbox& sandbox);

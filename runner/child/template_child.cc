@@ -193,7 +193,7 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
 
 // Forks the worker and stays as init. The worker must not come to user code before the fresh parts are there: the host
 // hands it its request only after init's PREPARED.
-[[noreturn]] void split_cold_run(TemplatePlan& plan, int proc_dir, bool has_proc) noexcept {
+[[noreturn]] void split_cold_run(TemplatePlan& plan, int proc_dir) noexcept {
   const ColdPlan& cold = *plan.cold;
   sigset_t before{};
   const int signal_fd = progtc_watch_children(&before);
@@ -210,9 +210,11 @@ void arrange_descriptors(const TemplatePlan& plan, int proc_dir, int* report_fd)
     if (::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 || progtc_write_text(proc_dir, "self/oom_score_adj", "1000") == -1 ||
         ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
       fail(plan, PROGTC_STEP_STDIO, 3);
-    execute(plan, proc_dir, has_proc);
+    execute(plan, proc_dir, false);
   }
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH);
+  // The old root is still there, and with it the visible proc that mounting a new one takes.
+  const bool has_proc = mount_proc(plan);
   leave_old_root(plan);
   progtc_make_fresh_parts(cold.flags, cold.tmpfs, cold.late_paths, cold.late_bytes,
                           has_proc ? std::uint32_t{PROGTC_CONTROL_PROC} : 0U, cold.status_fd);
@@ -229,6 +231,23 @@ void run_template_child(const TemplatePlan& original) noexcept {
   // Until the ids change, which clears it, and end of file below, which shows a host that died before this line.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_PARENT_DEATH, 1);
   ::close(plan.map_write_fd);
+  // While the host writes the id maps: nothing here depends on them.
+  if (plan.cold) {
+    std::uint32_t item = 0;
+    for (const int file : plan.cold->join_fds) {
+      if (::write(file, "0", 1) != 1) fail(plan, PROGTC_STEP_CGROUP, item);
+      ++item;
+    }
+  }
+  // Kept for the template's helper, which has to write the id maps of each sandbox; never visible in one.
+  const int proc_dir = ::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (proc_dir == -1) fail(plan, PROGTC_STEP_PROC, 4);
+  mount_attr is_private{};
+  is_private.propagation = MS_PRIVATE;
+  if (::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &is_private, sizeof is_private) == -1)
+    fail(plan, PROGTC_STEP_PRIVATE_MOUNTS);
+  open_sources(plan);
+
   char go = 0;
   ssize_t got = 0;
   do {
@@ -238,22 +257,6 @@ void run_template_child(const TemplatePlan& original) noexcept {
   // From here on nobody else of this identity may look in: not until execve, and the helper repeats it after that.
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) fail(plan, PROGTC_STEP_USER_MAP, 1);
 
-  if (plan.cold) {
-    std::uint32_t item = 0;
-    for (const int file : plan.cold->join_fds) {
-      if (::write(file, "0", 1) != 1) fail(plan, PROGTC_STEP_CGROUP, item);
-      ++item;
-    }
-  }
-
-  // Kept for the template's helper, which has to write the id maps of each sandbox; never visible in one.
-  const int proc_dir = ::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (proc_dir == -1) fail(plan, PROGTC_STEP_PROC, 4);
-  mount_attr is_private{};
-  is_private.propagation = MS_PRIVATE;
-  if (::mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &is_private, sizeof is_private) == -1)
-    fail(plan, PROGTC_STEP_PRIVATE_MOUNTS);
-  open_sources(plan);
   take_identity(plan);
   const int root = mount_root(plan);
   ::umask(0);
@@ -262,11 +265,9 @@ void run_template_child(const TemplatePlan& original) noexcept {
   enter_root(plan, root);
   ::umask(022);
   if (plan.cold) {
-    // The old root is still there, and with it the visible proc that mounting a new one takes.
-    const bool has_proc = mount_proc(plan);
     // Inside the run's cgroup, so that this is the namespace's root.
     if (::unshare(CLONE_NEWCGROUP) == -1) fail(plan, PROGTC_STEP_CGROUP, 255);
-    split_cold_run(plan, proc_dir, has_proc);
+    split_cold_run(plan, proc_dir);
   }
   const bool has_proc = mount_proc(plan);
   leave_old_root(plan);

@@ -3,10 +3,9 @@
  * the guest helper (C): fixed-size records of fixed-width integers, native byte order, as both ends are one machine.
  *
  * Two sockets, both SOCK_SEQPACKET, so one message is one record:
- *   control  host <-> template, for the template's life: READY, then any number of SPAWN -> SPAWNED; host -> worker of a
- *            cold run: one SPAWN
- *   status   host <-> init of one sandbox: PREPARED, CONFINED (sent by the worker) or FAILED, at the end EXITED
- * Only descriptors travel, never paths of the host. */
+ *   control  host <-> template, for the template's life: READY, then any number of SPAWN -> SPAWNED; host -> worker of
+ * a cold run: one SPAWN status   host <-> init of one sandbox: PREPARED, CONFINED (sent by the worker) or FAILED, at
+ * the end EXITED Only descriptors travel, never paths of the host. */
 #include <stdint.h>
 
 #ifdef __cplusplus

@@ -212,38 +212,44 @@ static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_t
   if (kept[1] != -1) close(kept[1]);
 }
 
+enum {
+  PROGTC_SECUREBITS = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
+                      SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED
+};
+
 /* Empties the bounding and ambient sets and locks the secure bits; what is still held is emptied by
  * progtc_drop_capabilities, or by execve. The raw calls of libcap's cap_drop_bound, cap_reset_ambient and
  * cap_set_secbits: these lines also run in interpreters that libcap is not visible to, and after a clone in which
  * nothing may allocate (capabilities(7)). */
 static inline int progtc_limit_capabilities(void) {
-  for (int cap = 0; cap <= 63; ++cap) {
-    const int is_held = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-    if (is_held == -1) break; /* EINVAL: past the kernel's last capability */
-    if (is_held == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1) return -1;
-  }
+  int cap = 0;
+  while (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0) ++cap;
+  if (cap == 0 || errno != EINVAL) return -1; /* EINVAL: past the kernel's last capability */
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1) return -1;
-  const int locked = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
-                     SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-  if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) == locked) return 0;
-  return prctl(PR_SET_SECUREBITS, locked, 0, 0, 0);
+  return prctl(PR_SET_SECUREBITS, PROGTC_SECUREBITS, 0, 0, 0);
 }
 
 /* Gives up every capability for good and verifies that each set is empty. */
 static inline int progtc_drop_capabilities(void) {
-  if (progtc_limit_capabilities() == -1) return -1;
   struct __user_cap_header_struct header;
   header.version = _LINUX_CAPABILITY_VERSION_3;
   header.pid = 0;
   struct __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &header, data) == -1) return -1;
+  /* Without CAP_SETPCAP it has been done before, or the look at the sets below says that it has not. */
+  if ((data[0].effective & (1u << CAP_SETPCAP)) && progtc_limit_capabilities() == -1) return -1;
   memset(data, 0, sizeof data);
   if (syscall(SYS_capset, &header, data) == -1) return -1;
   memset(data, 0xff, sizeof data);
   if (syscall(SYS_capget, &header, data) == -1) return -1;
   uint32_t left = 0;
   for (int i = 0; i < 2; ++i) left |= data[i].effective | data[i].permitted | data[i].inheritable;
-  for (int cap = 0; cap <= 63; ++cap)
-    if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1) left = 1;
+  if (prctl(PR_GET_SECUREBITS, 0, 0, 0, 0) != PROGTC_SECUREBITS) left = 1;
+  int is_held = 0;
+  for (int cap = 0; is_held != -1; ++cap) {
+    is_held = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+    if (is_held == 1) left = 1;
+  }
   if (left) {
     errno = EPERM;
     return -1;

@@ -48,7 +48,7 @@ class Host:
 
     def send(self, kind, payload):
         if not isinstance(payload, bytes):
-            payload = json.dumps(payload).encode()
+            payload = json.dumps(payload, ensure_ascii=kind != JOB).encode()  # as the real host: no escapes in a job
         self.sock.sendall(struct.pack("<IB", len(payload), kind) + payload)
 
     def reply(self, call, result):

@@ -22,7 +22,7 @@ from posix import close, read, set_blocking, set_inheritable, write
 from select import POLLIN, POLLOUT, poll
 
 from .errors import ToolArgumentError, ToolError, error_of_reply
-from .jsontext import decode, encode
+from .jsontext import decode, decode_job, encode
 
 __builtins__ = __builtins__.copy()
 
@@ -198,10 +198,11 @@ class Channel:
         if kind not in (JOB, REPLY, CANCEL):
             return
         try:
-            message = decode(payload)
             if kind == JOB:
-                self._job = message
+                if self._job is None:
+                    self._job = decode_job(payload)
                 return
+            message = decode(payload)
             waiter = self._pending.pop(message["id"], None)  # None: cancelled meanwhile, or never ours
         except (ValueError, KeyError, TypeError):
             self._lose_host(loop)  # out of step; whoever waits must not wait for ever

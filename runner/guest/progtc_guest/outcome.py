@@ -1,5 +1,5 @@
 """The payload of `done`: what the code says of itself, always small enough for one frame."""
-from .jsontext import encode, replace_surrogates
+from .jsontext import encode, encode_plain, replace_surrogates
 
 __builtins__ = __builtins__.copy()
 
@@ -48,7 +48,7 @@ def _failure(fields, traceback, frame_bytes):
         if "filename" in fields:
             fields["filename"] = _shorten(fields["filename"], 4096 // shrink if shrink else 0)
         try:
-            payload = encode({"ok": False, "error": fields})
+            payload = encode_plain({"ok": False, "error": fields})
         except ValueError:  # an errno of more digits than fit
             fields.pop("errno", None)
             continue

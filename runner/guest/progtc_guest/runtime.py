@@ -2,7 +2,7 @@
 import posix
 import sys
 
-from . import execute, importing, outcome, process, tools, tracebacks
+from . import execute, importing, jsontext, outcome, process, tools, tracebacks
 from .channel import DONE, READY, Channel
 from .errors import ToolError
 
@@ -18,6 +18,8 @@ def main(fd):
     job = channel.receive_job()
     if job is None:
         raise SystemExit(1)  # nobody is there to be told
+    if job.get("tools") is not None or job["mode"] == "code":  # calls, and a last value
+        jsontext.load()
     channel.frame_bytes = job.get("frame_bytes") or channel.frame_bytes
     ending = _run(job, channel)
     if ending is not None:
@@ -28,6 +30,7 @@ def warm():
     """For a template that serves many runs: does once, before it is cloned, what each run would do first. Optional; a
     template of one run loses by it."""
     execute.warm()
+    jsontext.load()
 
 
 def _run(job, channel):
