@@ -71,8 +71,10 @@ Result<Permissions> permissions(const Syscalls& syscalls, NetworkMode network) {
     }
     all.erase(call);
   }
-  for (const std::string_view call : runner_calls())
-    all[std::string(call)] = Permission{.is_unconditional = true, .fits = {}};
+  for (const std::string_view call : runner_calls()) {
+    const auto fits = runner_fits(call);
+    all[std::string(call)] = Permission{.is_unconditional = fits.empty(), .fits = {fits.begin(), fits.end()}};
+  }
   for (auto& [name, permission] : all) {
     if (permission.is_unconditional) permission.fits.clear();
   }

@@ -8,8 +8,10 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -114,11 +116,17 @@ constexpr std::array kSocketInet = {
     socket_fit(AF_INET6, SOCK_DGRAM, 0),  socket_fit(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)};
 constexpr std::array kSocketpairUnix = one_of(0, AF_UNIX);
 
+// ---- huge pages come from a pool of the host's that the memory controller does not count.
+constexpr std::array kMmap = {fit({3, MAP_HUGETLB, 0})};
+constexpr std::array kMemfdCreate = {fit({1, MFD_HUGETLB, 0})};
+constexpr std::array kShmget = {fit({2, SHM_HUGETLB, 0})};
+
 constexpr GroupCall any(std::string_view name) { return {name, {}}; }
 
-constexpr GroupCall kMemory[] = {any("brk"),     any("mmap"),     any("munmap"),       any("mprotect"), any("mremap"),
-                                 any("madvise"), any("msync"),    any("memfd_create"), any("mlock"),    any("mlock2"),
-                                 any("munlock"), any("mlockall"), any("munlockall")};
+constexpr GroupCall kMemory[] = {any("brk"),       {"mmap", kMmap}, any("munmap"),  any("mprotect"),
+                                 any("mremap"),    any("madvise"),  any("msync"),   {"memfd_create", kMemfdCreate},
+                                 any("mlock"),     any("mlock2"),   any("munlock"), any("mlockall"),
+                                 any("munlockall")};
 constexpr GroupCall kFilesRead[] = {
     any("read"),       any("pread64"),        any("readv"),       any("preadv"),       any("preadv2"),
     any("lseek"),      any("close"),          any("close_range"), {"open", kOpenRead}, {"openat", kOpenatRead},
@@ -245,11 +253,11 @@ constexpr GroupCall kProcesses[] = {{"clone", kCloneProcess},
                                     any("pidfd_send_signal")};
 constexpr GroupCall kExec[] = {any("execve"), any("execveat")};
 constexpr GroupCall kTerminals[] = {{"ioctl", kIoctlTerminal}};
-constexpr GroupCall kIpc[] = {any("shmget"),    any("shmat"),        any("shmdt"),        any("shmctl"),
-                              any("semget"),    any("semop"),        any("semtimedop"),   any("semctl"),
-                              any("msgget"),    any("msgsnd"),       any("msgrcv"),       any("msgctl"),
-                              any("mq_open"),   any("mq_unlink"),    any("mq_timedsend"), any("mq_timedreceive"),
-                              any("mq_notify"), any("mq_getsetattr")};
+constexpr GroupCall kIpc[] = {{"shmget", kShmget}, any("shmat"),        any("shmdt"),        any("shmctl"),
+                              any("semget"),       any("semop"),        any("semtimedop"),   any("semctl"),
+                              any("msgget"),       any("msgsnd"),       any("msgrcv"),       any("msgctl"),
+                              any("mq_open"),      any("mq_unlink"),    any("mq_timedsend"), any("mq_timedreceive"),
+                              any("mq_notify"),    any("mq_getsetattr")};
 constexpr GroupCall kSocketPairs[] = {{"socketpair", kSocketpairUnix},
                                       any("sendto"),
                                       any("recvfrom"),
@@ -436,6 +444,11 @@ const SyscallGroup* find_syscall_group(std::string_view name) {
 }
 
 std::span<const std::string_view> runner_calls() { return kRunnerCalls; }
+
+std::span<const ArgumentFit> runner_fits(std::string_view call) {
+  if (call == "mmap") return kMmap;
+  return {};
+}
 std::span<const AbsentCall> absent_calls() { return kAbsentCalls; }
 
 bool is_dangerous_syscall(std::string_view name) {

@@ -43,6 +43,8 @@ const SyscallGroup* find_syscall_group(std::string_view name);  // null: no such
 // Always allowed, as the runner's own code makes them between installing the filter and the first user line, and after
 // the last. Denying one is an error.
 std::span<const std::string_view> runner_calls();
+// With which arguments; empty: any.
+std::span<const ArgumentFit> runner_fits(std::string_view call);
 // Answered as if the kernel had no such call, silently, because libraries fall back: on EPERM they would give up.
 struct AbsentCall {
   std::string_view name;

@@ -6,7 +6,9 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -227,6 +229,17 @@ TEST(SeccompProgramTest, OptionsOfPrctlAndFcntlAreLists) {
   EXPECT_EQ(run(__NR_personality, {0x0040000}), kDenied);  // ADDR_NO_RANDOMIZE
   EXPECT_EQ(run(__NR_prlimit64, {0}), kAllowed);
   EXPECT_EQ(run(__NR_prlimit64, {1}), kDenied);
+}
+
+TEST(SeccompProgramTest, NobodyGetsHugePages) {
+  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+    const Filter run = filter(name);
+    EXPECT_EQ(run(__NR_mmap, {0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS}), kAllowed) << name;
+    EXPECT_EQ(run(__NR_mmap, {0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB}), kDenied) << name;
+    EXPECT_EQ(run(__NR_memfd_create, {0, MFD_CLOEXEC}), kAllowed) << name;
+    EXPECT_EQ(run(__NR_memfd_create, {0, MFD_CLOEXEC | MFD_HUGETLB}), kDenied) << name;
+    EXPECT_EQ(run(__NR_shmget, {0, 4096, SHM_HUGETLB}), kDenied) << name;
+  }
 }
 
 TEST(SeccompProgramTest, TheRunnersCallsAreAllowedInTheClosedPolicy) {

@@ -194,6 +194,7 @@ KERNEL = [
     act("lookup_dcookie", EPERM, bare(root=True), denied="lookup_dcookie"),
     act("move_pages", EPERM, bare(), denied="move_pages"),
     act("memfd_secret", EPERM, bare(), denied="memfd_secret"),
+    act("map_huge_pages", EPERM, sandboxed("small"), denied="mmap", policies=BOTH),
     act("seccomp", EPERM, bare(), denied="seccomp"),
     # Programs that confine themselves go on without it; the sandbox is around them already.
     act("landlock", ENOSYS, bare()),
