@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "policy/result.h"
+#include "runner/output_sink.h"
 #include "runner/sys/unique_fd.h"
 
 namespace progtc::runner {
@@ -15,7 +16,7 @@ namespace progtc::runner {
 // change it for them too. Pipes and terminals are therefore opened anew through /proc/self/fd, sockets are used with
 // MSG_DONTWAIT, and regular files, which never block for long, as they are. Waiting goes through an epoll descriptor of
 // our own.
-class HostStream {
+class HostStream final : public OutputSink {
  public:
   enum class Direction { kRead, kWrite };
   HostStream(const boost::asio::any_io_executor& executor, int fd, Direction direction);
@@ -23,7 +24,7 @@ class HostStream {
   // Reads some bytes; 0 at end of file.
   boost::asio::awaitable<Result<std::size_t>> read_some(char* into, std::size_t size);
   // Writes all of them. Errors: errno (EPIPE when the reader has gone), operation_aborted when cancelled.
-  boost::asio::awaitable<Result<void>> write(std::string_view bytes);
+  boost::asio::awaitable<Result<void>> write(std::string_view bytes) override;
 
  private:
   enum class Kind { kFile, kReopened, kSocket, kBlocking };

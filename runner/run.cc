@@ -20,10 +20,12 @@
 #include "policy/decode.h"
 #include "policy/seccomp_program.h"
 #include "policy/units.h"
+#include "runner/bounds.h"
 #include "runner/cgroup.h"
 #include "runner/denial_listener.h"
 #include "runner/identity.h"
 #include "runner/interpreter.h"
+#include "runner/parked.h"
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
 #include "runner/task_group.h"
@@ -43,19 +45,6 @@ std::chrono::microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
 }
 
-std::string new_run_id() {
-  unsigned char bytes[16];
-  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
-    std::abort();  // the kernel has no randomness
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string id;
-  for (const unsigned char byte : bytes) {
-    id += kDigits[byte >> 4];
-    id += kDigits[byte & 15];
-  }
-  return id;
-}
-
 // Not cleared: what is never read into never becomes memory.
 std::unique_ptr<char[]> new_buffer() { return std::unique_ptr<char[]>(new char[kPipeBytes]); }
 
@@ -70,6 +59,19 @@ void keep(Captured& captured, std::string_view bytes, std::size_t cap) {
 }
 
 }  // namespace
+
+std::string new_run_id() {
+  unsigned char bytes[16];
+  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
+    std::abort();  // the kernel has no randomness
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string id;
+  for (const unsigned char byte : bytes) {
+    id += kDigits[byte >> 4];
+    id += kDigits[byte & 15];
+  }
+  return id;
+}
 
 class Supervisor {
  public:
@@ -90,15 +92,29 @@ class Supervisor {
       end(OutcomeKind::kCancelled, std::move(cause), signal);
     };
   }
+  // In a sandbox that is ready.
+  Supervisor(const asio::any_io_executor& executor, RunRequest request, std::unique_ptr<Parked> parked,
+             ChannelPeer& peer, std::shared_ptr<RunHandle> handle)
+      : Supervisor(executor, std::move(request), peer, std::move(handle)) {
+    nest_ = std::move(parked->nest);
+    bounds_ = std::move(parked->bounds);
+    oom_event_ = std::move(parked->oom_event);
+    sandbox_ = std::make_unique<Sandbox>(std::move(parked->sandbox));
+  }
   ~Supervisor() { handle_->on_cancel_ = nullptr; }
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
   asio::awaitable<RunOutcome> run() {
-    outcome_.run_id = new_run_id();
+    outcome_.run_id = request_.run_id.empty() ? new_run_id() : request_.run_id;
     outcome_.policy_name = policy_.name;
-    outcome_.policy_digest = policy::digest(policy_);
-    auto ready = co_await set_up();
+    outcome_.policy_digest = nest_ ? nest_->policy_digest : policy::digest(policy_);
+    Result<void> ready;
+    if (nest_) {
+      ready = take_over();
+    } else {
+      ready = co_await set_up();
+    }
     outcome_.timing.setup = since(started_);
     if (!ready) {
       if (!is_ended_) {
@@ -108,7 +124,17 @@ class Supervisor {
       co_return std::move(outcome_);
     }
     co_await supervise();
+    if (!nest_) remove_sandbox();
     co_return std::move(outcome_);
+  }
+
+  // What run() leaves undone of a sandbox that was ready.
+  asio::awaitable<void> clean_up() {
+    if (sandbox_ && sandbox_->init) {
+      sandbox_->kill();
+      co_await wait_for_init();
+    }
+    remove_sandbox();
   }
 
  private:
@@ -133,26 +159,22 @@ class Supervisor {
     const RootPlanInputs inputs{request_.project_dir, request_.guest_dir, identity_.is_root_run};
     auto plan = plan_root(policy_, *interpreter, inputs);
     if (!plan) co_return plan.error();
-    if (auto made = make_cgroup(); !made) co_return made.error();
-    SandboxSpec spec;
-    spec.cgroup = cgroup_.mechanism() == CgroupMechanism::kNone ? nullptr : &cgroup_;
-    spec.limits = policy_.limits;
-    spec.filesystem = policy_.filesystem;
-    spec.network = policy_.network;
-    spec.writable = plan->writable;
-    spec.late_binds = plan->late_binds;
+    if (!gave_up("cgroup")) site_ = find_cgroup_site();
+    auto bounds = make_bounds(site_, policy_, identity_, request_.allow_degraded);
+    if (!bounds) co_return bounds.error();
+    bounds_ = std::move(*bounds);
+    request_.policy = without_uncounted_memory(std::move(request_.policy), site_, request_.allow_degraded);
+    SandboxSpec spec = make_spec(policy_, *plan, bounds_, request_.allow_degraded);
     spec.wants_out = !request_.out_dir.empty();
-    spec.address_space_is_memory = !cgroup_.bounds("memory") && !gave_up("cgroup");
-    spec.limits_processors = !cgroup_.bounds("cpus");
-    spec.has_landlock = !request_.learn && !gave_up("landlock");
+    if (request_.learn) spec.has_landlock = false;
     auto started = Template::start(executor_, policy_, *plan, identity_, &spec);
     if (!started) co_return started.error();
     template_ = std::move(*started);
     // While the interpreter starts: the limits, which nothing of ours comes near, and the leftovers of killed hosts.
-    if (auto limited = cgroup_.set_limits(policy_.limits); !limited) co_return limited.error();
+    if (auto limited = bounds_.cgroup.set_limits(policy_.limits); !limited) co_return limited.error();
     sweep_cgroups(site_);
     // A group without such an event tells by its counter, at the end.
-    if (auto event = cgroup_.oom_event()) oom_event_ = std::move(*event);
+    if (auto event = bounds_.cgroup.oom_event()) oom_event_ = std::move(*event);
 
     // The interpreter comes up on the other processor meanwhile.
     auto filter = policy::compile_seccomp(policy_);
@@ -174,52 +196,14 @@ class Supervisor {
     co_return Result<void>{};
   }
 
-  bool gave_up(const std::string& control) const { return request_.allow_degraded.contains(control); }
-
-  // Bounds the run by a cgroup where there is one. Without one, resource limits per process are enough only for a
-  // policy that allows one process.
-  Result<void> make_cgroup() {
-    if (gave_up("cgroup")) {
-      outcome_.degraded.push_back("cgroup");
-      outcome_.enforced_by["memory"] = "nothing (--allow-degraded=cgroup)";
-    } else {
-      site_ = find_cgroup_site();
-      const CgroupSite& site = site_;
-      if (site.mechanism != CgroupMechanism::kNone) {
-        PROGTC_TRY(cgroup_, Cgroup::create(site, identity_));
-      } else {
-        const auto& groups = policy_.syscalls.groups;
-        if (std::find(groups.begin(), groups.end(), "processes") != groups.end())
-          return run_error(
-              RunErrc::kControlMissing,
-              "the policy allows more than one process, and no cgroup can bound them together (" + site.why_none +
-                  "); run `progtc doctor`, use a policy without the group \"processes\", or accept limits per "
-                  "process with --allow-degraded=cgroup");
-        outcome_.notes.push_back("no cgroup (" + site.why_none + "): limits are per process");
-        // RLIMIT_AS does not count what is only written, never mapped.
-        request_.policy.syscalls.deny.push_back("memfd_create");
-      }
-      outcome_.enforced_by["memory"] = cgroup_.bounds("memory") ? to_string(cgroup_.mechanism()) : "rlimit (RLIMIT_AS)";
-    }
-    outcome_.enforced_by["processes"] =
-        cgroup_.bounds("processes") ? to_string(cgroup_.mechanism()) : "rlimit (RLIMIT_NPROC)";
-    outcome_.enforced_by["cpu"] = cgroup_.bounds("cpu") ? to_string(cgroup_.mechanism()) : "rlimit (RLIMIT_CPU)";
-    outcome_.enforced_by["cpus"] = cgroup_.bounds("cpus") ? to_string(cgroup_.mechanism()) : "affinity";
-    outcome_.enforced_by["wall"] = "host timer";
-    outcome_.enforced_by["output"] = "host";
-    outcome_.enforced_by["open_files"] = "rlimit (RLIMIT_NOFILE)";
-    outcome_.enforced_by["file_size"] = "rlimit (RLIMIT_FSIZE)";
-    const double fraction = policy_.limits.cpus - std::floor(policy_.limits.cpus);
-    if (!cgroup_.bounds("cpus") && fraction > 0) {
-      if (!gave_up("cpus"))
-        return run_error(
-            RunErrc::kControlMissing,
-            "limits.cpus is a fraction of a processor, which only a cgroup's cpu controller can enforce; use a whole "
-            "number or --allow-degraded=cpus");
-      outcome_.degraded.push_back("cpus");
-    }
+  Result<void> take_over() {
+    fill_in_job(nest_->plan);
+    PROGTC_CHECK(verify_controls());
+    PROGTC_CHECK(copy_in(sandbox_->work_dir.get(), request_.files, nest_->identity));
     return {};
   }
+
+  bool gave_up(const std::string& control) const { return request_.allow_degraded.contains(control); }
 
   void fill_in_job(const RootPlan& plan) {
     request_.job.executable = plan.executable;
@@ -229,6 +213,9 @@ class Supervisor {
   }
 
   Result<void> verify_controls() {
+    outcome_.enforced_by = bounds_.enforced_by;
+    outcome_.degraded = bounds_.degraded;
+    outcome_.notes = bounds_.notes;
     const std::uint32_t always = PROGTC_CONTROL_NAMESPACES | PROGTC_CONTROL_TMPFS | PROGTC_CONTROL_RLIMITS |
                                  PROGTC_CONTROL_CAPABILITIES | PROGTC_CONTROL_NO_NEW_PRIVS | PROGTC_CONTROL_SECCOMP;
     if ((sandbox_->controls & always) != always)
@@ -300,10 +287,10 @@ class Supervisor {
     const bool has_exited = record && record->bytes.size() == sizeof exited;
     if (has_exited) std::memcpy(&exited, record->bytes.data(), sizeof exited);
     sandbox_->kill();
-    co_await wait_for_init();
-    read_usage(exited);
-    // Pipes and channel have reached their end by now: nobody of the sandbox is left to hold them open.
+    if (!nest_) co_await wait_for_init();
+    // Pipes and channel reach their end: nobody of the sandbox is left to hold them open.
     co_await tasks_.join();
+    read_usage(exited);
     flush_.cancel();
     watches_.cancel();
     wall_.cancel();
@@ -312,10 +299,13 @@ class Supervisor {
     outcome_.denials = listener_->denials();
     name_ending(has_exited, exited);
     gather_files();
+    outcome_.timing.teardown = since(torn_since);
+  }
+
+  void remove_sandbox() {
     sandbox_.reset();
     template_.reset();
-    cgroup_ = Cgroup();
-    outcome_.timing.teardown = since(torn_since);
+    bounds_.cgroup = Cgroup();
   }
 
   // Once pid 1 is gone the kernel has killed and reaped everything in its namespace (pid_namespaces(7)).
@@ -326,7 +316,7 @@ class Supervisor {
     sandbox_->init.reset(init.release());
   }
 
-  asio::awaitable<void> relay(asio::posix::stream_descriptor& pipe, HostStream* to, Captured& captured) {
+  asio::awaitable<void> relay(asio::posix::stream_descriptor& pipe, OutputSink* to, Captured& captured) {
     const auto buffer = new_buffer();
     for (;;) {
       auto [failed, size] = co_await pipe.async_read_some(asio::buffer(buffer.get(), kPipeBytes), use_result);
@@ -393,9 +383,9 @@ class Supervisor {
 
   // Sleeps as long as the limit cannot be reached: all processors busy from now on.
   asio::awaitable<void> watch_cpu() {
-    if (!cgroup_.bounds("cpu")) co_return;  // RLIMIT_CPU is exact for one process
+    if (!bounds_.cgroup.bounds("cpu")) co_return;  // RLIMIT_CPU is exact for one process
     for (;;) {
-      const auto used = cgroup_.cpu_time();
+      const auto used = bounds_.cgroup.cpu_time();
       if (!used) co_return;
       if (*used >= policy_.limits.cpu) {
         end(OutcomeKind::kCpuLimit, cpu_cause());
@@ -417,21 +407,21 @@ class Supervisor {
   // A kill inside the group ends the run even when its victim was a child of the code's.
   asio::awaitable<void> watch_memory() {
     if (!oom_event_) co_return;
-    const bool is_v2 = cgroup_.mechanism() == CgroupMechanism::kV2;
+    const bool is_v2 = bounds_.cgroup.mechanism() == CgroupMechanism::kV2;
     asio::posix::stream_descriptor watched(executor_, oom_event_.release());
     asio::steady_timer pause(executor_);
     const auto kind = is_v2 ? asio::posix::stream_descriptor::wait_error : asio::posix::stream_descriptor::wait_read;
     for (;;) {
       auto [failed] = co_await watched.async_wait(kind, use_result);
       if (failed) co_return;
-      cgroup_.acknowledge_oom_event(watched.native_handle());
+      bounds_.cgroup.acknowledge_oom_event(watched.native_handle());
       // The event comes before the victim is chosen; the counter says when it is.
-      for (int i = 0; i < 200 && cgroup_.oom_kills().value_or(0) == 0; ++i) {
+      for (int i = 0; i < 200 && bounds_.cgroup.oom_kills().value_or(0) == 0; ++i) {
         pause.expires_after(std::chrono::milliseconds(1));
         auto [cancelled] = co_await pause.async_wait(use_result);
         if (cancelled) co_return;
       }
-      if (cgroup_.oom_kills().value_or(0) > 0) {
+      if (bounds_.cgroup.oom_kills().value_or(0) > 0) {
         end(OutcomeKind::kMemoryLimit, memory_cause(), SIGKILL);
         co_return;
       }
@@ -441,12 +431,12 @@ class Supervisor {
   // ---- afterwards ----
 
   void read_usage(const progtc_exit& exited) {
-    outcome_.usage.cpu =
-        std::max(std::chrono::microseconds(exited.cpu_us), cgroup_.cpu_time().value_or(std::chrono::microseconds(0)));
-    outcome_.usage.memory_peak_bytes = cgroup_.memory_peak_bytes().value_or(exited.max_rss_bytes);
-    const std::uint64_t tasks = cgroup_.tasks_peak().value_or(0);
+    outcome_.usage.cpu = std::max(std::chrono::microseconds(exited.cpu_us),
+                                  bounds_.cgroup.cpu_time().value_or(std::chrono::microseconds(0)));
+    outcome_.usage.memory_peak_bytes = bounds_.cgroup.memory_peak_bytes().value_or(exited.max_rss_bytes);
+    const std::uint64_t tasks = bounds_.cgroup.tasks_peak().value_or(0);
     outcome_.usage.processes_peak = tasks > 0 ? tasks - 1 : 0;  // without init
-    oom_kills_ = cgroup_.oom_kills().value_or(0);
+    oom_kills_ = bounds_.cgroup.oom_kills().value_or(0);
   }
 
   // The kernel's counters say what happened; the code's own word never does.
@@ -517,8 +507,9 @@ class Supervisor {
   std::shared_ptr<RunHandle> handle_;
   RunOutcome outcome_;
   Identity identity_;
+  std::shared_ptr<const Nest> nest_;  // of a sandbox that was ready; else empty
   CgroupSite site_;
-  Cgroup cgroup_;
+  Bounds bounds_;
   std::unique_ptr<Template> template_;
   std::unique_ptr<Sandbox> sandbox_;
   std::unique_ptr<DenialListener> listener_;
@@ -537,6 +528,17 @@ class Supervisor {
   bool is_ended_ = false;  // by us, with a cause
   bool is_over_ = false;   // the worker's end is known
 };
+
+asio::awaitable<RunOutcome> run_parked(asio::any_io_executor executor, RunRequest request,
+                                       std::unique_ptr<Parked> parked, ChannelPeer& peer,
+                                       std::shared_ptr<RunHandle> handle,
+                                       std::function<void(asio::awaitable<void>)> behind) {
+  auto supervisor =
+      std::make_shared<Supervisor>(executor, std::move(request), std::move(parked), peer, std::move(handle));
+  RunOutcome outcome = co_await supervisor->run();
+  behind([](std::shared_ptr<Supervisor> rest) -> asio::awaitable<void> { co_await rest->clean_up(); }(supervisor));
+  co_return outcome;
+}
 
 asio::awaitable<RunOutcome> run(asio::any_io_executor executor, RunRequest request, ChannelPeer& peer,
                                 std::shared_ptr<RunHandle> handle) {

@@ -2,7 +2,6 @@
 // One run, from policy to outcome.
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -10,10 +9,12 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "policy/model.h"
+#include "runner/bounds.h"
 #include "runner/channel_peer.h"
 #include "runner/host_stream.h"
 #include "runner/job.h"
 #include "runner/outcome.h"
+#include "runner/output_sink.h"
 #include "runner/root_plan.h"
 #include "runner/work_files.h"
 
@@ -21,10 +22,8 @@ struct seccomp_notif;
 
 namespace progtc::runner {
 
-// The controls a caller may give up by name, as --allow-degraded=CONTROL.
-inline constexpr const char* kDegradable[] = {"cgroup", "cpus", "landlock"};
-
 struct RunRequest {
+  std::string run_id;  // empty: one is made; new_run_id()
   policy::Policy policy;
   Job job;  // `executable`, `site` and `frame_bytes` are filled in by the run
   // The last word on the job once the root view is known: working directory, sys.path. May be empty.
@@ -32,10 +31,10 @@ struct RunRequest {
   std::vector<FileToCopy> files;  // into the working directory
   std::string out_dir;            // host directory for what the code leaves in /out; empty: no /out
   HostStream* in = nullptr;       // null: the code reads end of file
-  HostStream* out = nullptr;      // null: captured only
-  HostStream* err = nullptr;
+  OutputSink* out = nullptr;      // null: captured only
+  OutputSink* err = nullptr;
   std::size_t capture_bytes = 1 << 20;  // of each stream, kept in the outcome
-  std::set<std::string> allow_degraded;
+  GivenUp allow_degraded;
   std::string project_dir;  // what "@project" means
   std::string guest_dir;    // where the guest runtime is installed
   // The policy learner: decides on each call that the filter does not allow, true lets it happen. Such a run has no
@@ -52,12 +51,24 @@ class RunHandle {
 
  private:
   friend class Supervisor;
+  friend class SandboxPool;
   std::function<void(int, std::string)> on_cancel_;
 };
 
-// Sets up a template and one sandbox, runs the job in it and tears everything down. Never fails: what goes wrong before
-// the first user line is OutcomeKind::kSetupFailed. `peer` answers the channel.
+// 32 hex digits of the kernel's randomness.
+std::string new_run_id();
+
+// Sets up a sandbox, runs the job in it and tears everything down. Never fails: what goes wrong before the first user
+// line is OutcomeKind::kSetupFailed. `peer` answers the channel.
 boost::asio::awaitable<RunOutcome> run(boost::asio::any_io_executor executor, RunRequest request, ChannelPeer& peer,
                                        std::shared_ptr<RunHandle> handle);
+
+// The same in a sandbox that is ready. Returns as soon as the outcome is known, and hands what remains to be done, the
+// wait for the last process and the removal of the cgroup, to `behind`.
+struct Parked;
+boost::asio::awaitable<RunOutcome> run_parked(boost::asio::any_io_executor executor, RunRequest request,
+                                              std::unique_ptr<Parked> parked, ChannelPeer& peer,
+                                              std::shared_ptr<RunHandle> handle,
+                                              std::function<void(boost::asio::awaitable<void>)> behind);
 
 }  // namespace progtc::runner

@@ -111,9 +111,9 @@ class Template {
   pid_t pid_ = -1;
   sys::UniqueFd pidfd_;
   SeqPacketSocket control_;
-  sys::UniqueFd report_;       // TemplateReport, or end of file
-  sys::UniqueFd log_;          // what the interpreter prints before it serves
-  sys::UniqueFd status_;       // cold: the host's end
+  sys::UniqueFd report_;  // TemplateReport, or end of file
+  sys::UniqueFd log_;     // what the interpreter prints before it serves
+  sys::UniqueFd status_;  // cold: the host's end
   bool has_proc_ = false;
   bool is_root_run_ = false;
   std::vector<std::string> bind_names_;  // for messages
