@@ -13,6 +13,9 @@ struct Limits {
   std::chrono::milliseconds body_time{60'000};
   std::chrono::milliseconds idle_time{75'000};   // between two requests
   std::chrono::milliseconds write_time{30'000};  // without the client taking a byte of an answer
+  // How long a client's last bytes are waited for and dropped behind the last answer. Closing with unread input makes
+  // the kernel send a reset, which may overtake the answer and make the client forget it (RFC 9112, section 9.6).
+  std::chrono::milliseconds linger_time{2'000};
 };
 
 }  // namespace progtc::bridge::http

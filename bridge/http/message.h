@@ -12,8 +12,8 @@ namespace progtc::bridge::http {
 // Who is at the other end of a connection.
 struct Peer {
   bool is_unix = false;
-  std::optional<ucred> credentials;  // SO_PEERCRED: who connected, not who writes now; Unix sockets only
-  std::string name;                  // for logs: "127.0.0.1:4711", "[::1]:4711", "unix:uid=1000"
+  std::optional<ucred> credentials{};  // SO_PEERCRED: who connected, not who writes now; Unix sockets only
+  std::string name;                    // for logs: "127.0.0.1:4711", "[::1]:4711", "unix:uid=1000"
 };
 
 // Header fields in the order in which they came, names as written. A name is found whatever its case.
