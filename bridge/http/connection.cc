@@ -238,7 +238,7 @@ asio::awaitable<void> Connection::turn_away(std::shared_ptr<Connection> self) {
   const bool is_open = co_await self->open();
   if (is_open) {
     Response response = overloaded("too many connections");
-    co_await self->refuse(std::move(response));
+    co_await self->refuse(std::move(response), false);
   }
   self->end(false);
 }
@@ -362,7 +362,7 @@ asio::awaitable<bool> Connection::exchange() {
   if (parser.failure()) refusal = error_response(parser.failure()->status, parser.failure()->detail);
   if (fed == Fed::kTooMuch) refusal = overloaded("too much is being uploaded");
   if (refusal) {
-    co_await refuse(std::move(*refusal));
+    co_await refuse(std::move(*refusal), parser.request().method == "HEAD");
     co_return false;
   }
   is_last_ = !parser.wants_keep_alive();
@@ -400,10 +400,11 @@ asio::awaitable<bool> Connection::handle(Request request, bool is_http11) {
 
 // --- output
 
-asio::awaitable<void> Connection::refuse(Response response) {
+asio::awaitable<void> Connection::refuse(Response response, bool is_head) {
   is_last_ = true;
   const std::string head = head_of(response, response.body.size(), true);
-  const ConstBuffers buffers{buffer_of(head), buffer_of(response.body), asio::const_buffer()};
+  const std::string_view body = is_head ? std::string_view() : std::string_view(response.body);
+  const ConstBuffers buffers{buffer_of(head), buffer_of(body), asio::const_buffer()};
   auto sent = co_await send(buffers);
   if (sent) co_await linger();
 }

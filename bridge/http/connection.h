@@ -74,7 +74,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::asio::awaitable<bool> wait_for_request();
   boost::asio::awaitable<Fed> feed(RequestParser& parser, BodyHold& hold, Clock::time_point deadline);
   boost::asio::awaitable<bool> handle(Request request, bool is_http11);
-  boost::asio::awaitable<void> refuse(Response response);
+  boost::asio::awaitable<void> refuse(Response response, bool is_head);
   boost::asio::awaitable<void> linger();
   boost::asio::awaitable<Result<void>> send(ConstBuffers buffers);
 

@@ -49,7 +49,7 @@ std::size_t RequestParser::put(std::string_view bytes) {
   std::size_t used = 0;
   const bool had_header = has_header_;
   while (!failure_ && !is_complete_ && has_header_ == had_header && used < bytes.size()) {
-    error_code ec;
+    ErrorCode ec;
     const std::string_view rest = bytes.substr(used);
     if (is_chunked_ && rest.size() < kShortestChunkedEnd) break;
     const std::size_t taken = put_once(rest, ec);
@@ -78,24 +78,24 @@ std::size_t RequestParser::put(std::string_view bytes) {
   return used;
 }
 
-std::size_t RequestParser::put_once(std::string_view bytes, error_code& ec) {
+std::size_t RequestParser::put_once(std::string_view bytes, ErrorCode& ec) {
   return basic_parser::put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
 }
 
-void RequestParser::fail(unsigned status, std::string detail, error_code& ec) {
+void RequestParser::fail(unsigned status, std::string detail, ErrorCode& ec) {
   if (!failure_) failure_ = Failure{status, std::move(detail)};
   ec = beast_http::error::bad_field;  // any will do: it makes Beast stop
 }
 
-void RequestParser::on_request_impl(beast_http::verb, string_view method_text, string_view target, int version,
-                                    error_code& ec) {
+void RequestParser::on_request_impl(beast_http::verb, BeastView method_text, BeastView target, int version,
+                                    ErrorCode& ec) {
   is_http11_ = version == 11;
   request_.method = std::string(view(method_text));
   take_target(view(target), ec);
 }
 
 // RFC 9112, section 3.2. The authority form belongs to CONNECT, which is a proxy's.
-void RequestParser::take_target(std::string_view target, error_code& ec) {
+void RequestParser::take_target(std::string_view target, ErrorCode& ec) {
   constexpr std::array<std::string_view, 2> kSchemes{"http://", "https://"};
   for (const std::string_view scheme : kSchemes) {
     if (!equals_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
@@ -115,9 +115,9 @@ void RequestParser::take_target(std::string_view target, error_code& ec) {
   if (question != std::string_view::npos) request_.query = std::string(target.substr(question + 1));
 }
 
-void RequestParser::on_response_impl(int, string_view, int, error_code&) {}  // a parser of requests never calls it
+void RequestParser::on_response_impl(int, BeastView, int, ErrorCode&) {}  // a parser of requests never calls it
 
-void RequestParser::on_field_impl(beast_http::field, string_view name, string_view value, error_code& ec) {
+void RequestParser::on_field_impl(beast_http::field, BeastView name, BeastView value, ErrorCode& ec) {
   if (has_header_) return;  // a trailer: what comes behind the body cannot speak for it
   for (const std::string_view single : kSingleFields) {
     if (equals_ignoring_case(view(name), single) && request_.headers.count(single) > 0)
@@ -127,7 +127,7 @@ void RequestParser::on_field_impl(beast_http::field, string_view name, string_vi
   request_.headers.add(std::string(view(name)), std::string(view(value)));
 }
 
-void RequestParser::on_header_impl(error_code& ec) {
+void RequestParser::on_header_impl(ErrorCode& ec) {
   has_header_ = true;
   const auto coding = request_.header("Transfer-Encoding");
   const auto length = request_.header("Content-Length");
@@ -149,24 +149,24 @@ void RequestParser::on_header_impl(error_code& ec) {
   is_chunked_ = coding.has_value();
 }
 
-void RequestParser::on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) {}
+void RequestParser::on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) {}
 
-std::size_t RequestParser::on_body_impl(string_view body, error_code&) {
+std::size_t RequestParser::on_body_impl(BeastView body, ErrorCode&) {
   request_.body += view(body);
   return body.size();
 }
 
-void RequestParser::on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& ec) {
+void RequestParser::on_chunk_header_impl(std::uint64_t size, BeastView extensions, ErrorCode& ec) {
   if (size > body_bytes_ - request_.body.size())
     return fail(413, "request body too large: more than " + std::to_string(body_bytes_) + " bytes", ec);
   extension_bytes_ += extensions.size();
   if (extension_bytes_ > header_bytes_) return fail(400, "malformed request: too many chunk extensions", ec);
 }
 
-std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, string_view body, error_code& ec) {
+std::size_t RequestParser::on_chunk_body_impl(std::uint64_t, BeastView body, ErrorCode& ec) {
   return on_body_impl(body, ec);
 }
 
-void RequestParser::on_finish_impl(error_code&) { is_complete_ = true; }
+void RequestParser::on_finish_impl(ErrorCode&) { is_complete_ = true; }
 
 }  // namespace progtc::bridge::http

@@ -39,23 +39,23 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   Request& request() noexcept { return request_; }
 
  private:
-  using error_code = boost::beast::error_code;
-  using string_view = boost::beast::string_view;
+  using ErrorCode = boost::system::error_code;
+  using BeastView = boost::beast::string_view;
 
-  void on_request_impl(boost::beast::http::verb method, string_view method_text, string_view target, int version,
-                       error_code& ec) override;
-  void on_response_impl(int code, string_view reason, int version, error_code& ec) override;
-  void on_field_impl(boost::beast::http::field field, string_view name, string_view value, error_code& ec) override;
-  void on_header_impl(error_code& ec) override;
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code& ec) override;
-  std::size_t on_body_impl(string_view body, error_code& ec) override;
-  void on_chunk_header_impl(std::uint64_t size, string_view extensions, error_code& ec) override;
-  std::size_t on_chunk_body_impl(std::uint64_t remain, string_view body, error_code& ec) override;
-  void on_finish_impl(error_code& ec) override;
+  void on_request_impl(boost::beast::http::verb method, BeastView method_text, BeastView target, int version,
+                       ErrorCode& ec) override;
+  void on_response_impl(int code, BeastView reason, int version, ErrorCode& ec) override;
+  void on_field_impl(boost::beast::http::field field, BeastView name, BeastView value, ErrorCode& ec) override;
+  void on_header_impl(ErrorCode& ec) override;
+  void on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCode& ec) override;
+  std::size_t on_body_impl(BeastView body, ErrorCode& ec) override;
+  void on_chunk_header_impl(std::uint64_t size, BeastView extensions, ErrorCode& ec) override;
+  std::size_t on_chunk_body_impl(std::uint64_t remain, BeastView body, ErrorCode& ec) override;
+  void on_finish_impl(ErrorCode& ec) override;
 
-  void fail(unsigned status, std::string detail, error_code& ec);
-  void take_target(std::string_view target, error_code& ec);
-  std::size_t put_once(std::string_view bytes, error_code& ec);
+  void fail(unsigned status, std::string detail, ErrorCode& ec);
+  void take_target(std::string_view target, ErrorCode& ec);
+  std::size_t put_once(std::string_view bytes, ErrorCode& ec);
 
   std::size_t header_bytes_;
   std::uint64_t body_bytes_;

@@ -40,7 +40,8 @@ Result<std::optional<SseEvent>> SseParser::next(std::string_view& bytes) {
       continue;
     }
     const std::size_t end = std::min(bytes.find_first_of("\r\n"), bytes.size());
-    if (end > max_bytes_ || line_.size() > max_bytes_ - end || data_.size() + event_type_.size() > max_bytes_ - end) {
+    const std::size_t held = line_.size() + data_.size() + event_type_.size();
+    if (end > max_bytes_ || held > max_bytes_ - end) {
       return Error{boost::system::errc::make_error_code(boost::system::errc::message_size),
                    "server-sent event of more than " + std::to_string(max_bytes_) + " bytes"};
     }

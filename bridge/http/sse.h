@@ -26,7 +26,7 @@ struct SseEvent {
 // Turns bytes, cut anywhere, into events. An event that the stream ends in is no event: drop the parser.
 class SseParser {
  public:
-  // A line, and one event's lines together, may have `max_event_bytes`.
+  // `max_event_bytes`: of an event's type and data, and the line that comes in addition to them.
   explicit SseParser(std::size_t max_event_bytes) : max_bytes_(max_event_bytes) {}
 
   // Consumes the front of `bytes` up to the end of one event, which it returns; nothing means that `bytes` is used up.

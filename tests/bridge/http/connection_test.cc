@@ -163,6 +163,11 @@ TEST_F(HttpConnectionTest, HeadGetsTheHeadersOnly) {
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 11\r\nConnection: close\r\n\r\n");
 }
 
+TEST_F(HttpConnectionTest, HeadGetsTheHeadersOfARefusalOnly) {
+  EXPECT_THAT(talk("HEAD /a HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+              testing::AllOf(StartsWith("HTTP/1.1 421 "), EndsWith("\r\nConnection: close\r\n\r\n")));
+}
+
 TEST_F(HttpConnectionTest, ReadsChunkedBodies) {
   EXPECT_THAT(
       talk("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1\r\n!\r\n0\r\n\r\n"),

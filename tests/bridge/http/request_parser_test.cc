@@ -10,7 +10,7 @@
 namespace progtc::bridge::http {
 namespace {
 
-using testing::HasSubstr;
+using std::string_view_literals::operator""sv;
 
 // What has come of a connection's bytes, given to the parser `step` at a time as a connection does.
 struct Parsed {
@@ -105,7 +105,7 @@ TEST(HttpRequestParserTest, RefusesWhatTwoServersMayReadDifferently) {
        }) {
     EXPECT_EQ(status_of(start + fields + "\r\nhello"), 400U) << fields;
   }
-  EXPECT_EQ(status_of(std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 37)), 400U);
+  EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"sv), 400U);
   EXPECT_EQ(status_of("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400U);
   for (const std::string coding : {"gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "xchunked"})
     EXPECT_EQ(status_of(start + "Transfer-Encoding: " + coding + "\r\n\r\n0\r\n\r\n"), 501U) << coding;

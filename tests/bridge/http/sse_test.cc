@@ -132,5 +132,19 @@ TEST(SseTest, IsBounded) {
   EXPECT_TRUE(refused(empty_lines));
 }
 
+// Found by sse_fuzz: the part of a line that had come before was not counted together with the data.
+TEST(SseTest, LimitDoesNotDependOnTheCuts) {
+  const std::string bytes = "data: " + std::string(50, 'x') + "\ndata: " + std::string(50, 'x') + "\n\n";
+  for (std::size_t step = 1; step <= bytes.size(); ++step) {
+    SseParser parser(100);
+    bool has_failed = false;
+    for (std::size_t at = 0; at < bytes.size() && !has_failed; at += step) {
+      std::string_view part = std::string_view(bytes).substr(at, step);
+      has_failed = !parser.next(part);
+    }
+    EXPECT_TRUE(has_failed) << step;
+  }
+}
+
 }  // namespace
 }  // namespace progtc::bridge::http
