@@ -265,7 +265,7 @@ Result<void> Server::use_tls(const TlsFiles& files) {
   return {};
 }
 
-void Server::set_allowed_hosts(std::set<std::string> hosts) {
+void Server::set_allowed_hosts(const std::set<std::string>& hosts) {
   auto& allowed = core_->service().allowed_hosts;
   allowed.clear();
   for (const std::string& host : hosts) allowed.insert(host_of(host).value_or(host));

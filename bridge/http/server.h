@@ -59,7 +59,7 @@ class Server {
   // Names by which clients on other machines address this server. Against DNS rebinding, a request over TCP must name
   // one of these in its Host field, a loopback name or address, or the address it was sent to, else it gets 421; one
   // with an Origin (so from a web page) other than a page of this machine's loopback, addressed to loopback, gets 403.
-  void set_allowed_hosts(std::set<std::string> hosts);
+  void set_allowed_hosts(const std::set<std::string>& hosts);
 
   // Lines for an operator: what a handler threw, why accept fails. Without one they are dropped. It must not throw.
   void set_logger(std::function<void(std::string_view)> logger);
