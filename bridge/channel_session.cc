@@ -48,27 +48,11 @@ class Wakeup {
 };
 
 ReplyError reply_error_of(const Error& error) {
-  if (error.code.category() == tool_category()) {
-    switch (static_cast<ToolErrc>(error.code.value())) {
-      case ToolErrc::kNotFound:
-        return {"tool_error", "ToolNotFoundError", error.context};
-      case ToolErrc::kBadArguments:
-        return {"tool_error", "TypeError", error.context};
-      case ToolErrc::kFailed:
-        break;
-      case ToolErrc::kTimeout:
-        return {"timeout", "TimeoutError", error.context};
-      case ToolErrc::kDenied:
-        return {"denied", "ToolDenied", error.context};
-      case ToolErrc::kCancelled:
-        return {"tool_error", "ToolCancelledError", error.context};
-      case ToolErrc::kRaised: {
-        ToolFailure failure = tool_failure_of(error);
-        return {"tool_error", std::move(failure.type), std::move(failure.message)};
-      }
-    }
-  }
-  return {"tool_error", "ToolCallError", error.context};
+  ToolFailure failure = tool_failure_of(error);
+  const char* kind = error.code == make_error_code(ToolErrc::kTimeout)  ? "timeout"
+                     : error.code == make_error_code(ToolErrc::kDenied) ? "denied"
+                                                                        : "tool_error";
+  return {kind, std::move(failure.type), std::move(failure.message)};
 }
 
 std::string seconds_text(std::chrono::milliseconds duration) {

@@ -58,12 +58,29 @@ Error to_error(ToolFailure failure) {
   return Error{make_error_code(ToolErrc::kRaised), failure.type + ": " + failure.message};
 }
 
-ToolFailure tool_failure_of(const Error& raised) {
+ToolFailure tool_failure_of(const Error& error) {
   constexpr std::string_view kBetween = ": ";
-  const std::size_t end = raised.context.find(kBetween);
-  if (end == std::string::npos || !is_tool_error_type(std::string_view(raised.context).substr(0, end)))
-    return {"ToolCallError", raised.context};
-  return {raised.context.substr(0, end), raised.context.substr(end + kBetween.size())};
+  if (error.code.category() != tool_category()) return {"ToolCallError", error.context};
+  switch (static_cast<ToolErrc>(error.code.value())) {
+    case ToolErrc::kNotFound:
+      return {"ToolNotFoundError", error.context};
+    case ToolErrc::kBadArguments:
+      return {"TypeError", error.context};
+    case ToolErrc::kFailed:
+      break;
+    case ToolErrc::kTimeout:
+      return {"TimeoutError", error.context};
+    case ToolErrc::kDenied:
+      return {"ToolDenied", error.context};
+    case ToolErrc::kCancelled:
+      return {"ToolCancelledError", error.context};
+    case ToolErrc::kRaised: {
+      const std::size_t end = error.context.find(kBetween);
+      if (end == std::string::npos || !is_tool_error_type(std::string_view(error.context).substr(0, end))) break;
+      return {error.context.substr(0, end), error.context.substr(end + kBetween.size())};
+    }
+  }
+  return {"ToolCallError", error.context};
 }
 
 }  // namespace progtc::bridge

@@ -42,10 +42,13 @@ inline constexpr std::size_t kMaxToolErrorType = 128;
 // ASCII letters, digits and underscores in parts joined by dots, at most kMaxToolErrorType bytes.
 bool is_tool_error_type(std::string_view text) noexcept;
 
-// A failure as an Error and back. The error is a kRaised; its context is "type: message", in which the type ends at the
-// first colon because no type has one. A type that is not an is_tool_error_type() becomes "ToolCallError".
+// A failure as an Error: a kRaised whose context is "type: message", in which the type ends at the first colon because
+// no type has one. A type that is not an is_tool_error_type() becomes "ToolCallError".
 Error to_error(ToolFailure failure);
-ToolFailure tool_failure_of(const Error& raised);
+
+// What the code sees of any error of a tool: to_error() undone for a kRaised, else the context under a name of ours
+// ("TimeoutError", "ToolDenied"; "ToolCallError" for what has no name).
+ToolFailure tool_failure_of(const Error& error);
 
 struct ToolInfo {
   std::string name;
