@@ -497,15 +497,14 @@ Result<RemoteOutcome> decode_final(Ending ending, const Message& message) {
 
 // What a server says in an answer that is no event stream.
 std::string detail_of(const std::string& body) {
-  constexpr std::size_t kMaxDetail = 500;
-  const auto members = split_object(body, kMaxMessageKeys);
-  if (!members) return printable(body, kMaxDetail);
-  for (const JsonMember& member : *members) {
-    if (member.key != "detail") continue;
-    return kind_of(member.value) == JsonKind::kString ? printable(decode_string(member.value), kMaxDetail)
-                                                      : printable(member.value, kMaxDetail);
+  std::string text = body;
+  if (const auto members = split_object(body, kMaxMessageKeys)) {
+    for (const JsonMember& member : *members) {
+      if (member.key != "detail") continue;
+      text = kind_of(member.value) == JsonKind::kString ? decode_string(member.value) : std::string(member.value);
+    }
   }
-  return printable(body, kMaxDetail);
+  return printable(shorten_utf8(to_utf8(text), 500), 600);
 }
 
 Error refusal(unsigned status, const std::string& body) {

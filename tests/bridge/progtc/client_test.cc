@@ -72,7 +72,8 @@ class Peer {
           co_return request;
         }
       }
-      if (!co_await receive()) co_return std::nullopt;
+      const bool has_more = co_await receive();
+      if (!has_more) co_return std::nullopt;
     }
   }
 
@@ -89,9 +90,10 @@ class Peer {
 
   // True once the client has closed.
   awaitable<bool> wait_for_end() {
-    while (co_await receive()) {
+    for (;;) {
+      const bool has_more = co_await receive();
+      if (!has_more) co_return true;
     }
-    co_return true;
   }
 
  protected:
