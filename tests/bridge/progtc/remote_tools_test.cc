@@ -49,7 +49,7 @@ class RemoteToolsTest : public testing::Test {
   void start(RemoteTools& tools, ToolCall call) {
     const std::string id = call.id;
     asio::co_spawn(io_, tools.call(std::move(call)),
-                   asio::bind_cancellation_slot(cancel_.slot(),
+                   asio::bind_cancellation_slot(cancels_[id].slot(),
                                                 [this, id](const std::exception_ptr& failure, Result<Json> result) {
                                                   EXPECT_FALSE(failure);
                                                   results_.emplace(id, std::move(result));
@@ -71,7 +71,7 @@ class RemoteToolsTest : public testing::Test {
   std::vector<std::string> sent_;
   std::function<void()> during_send_;
   bool is_broken_ = false;
-  asio::cancellation_signal cancel_;
+  std::map<std::string, asio::cancellation_signal> cancels_;  // by call
   std::map<std::string, Result<Json>> results_;
 };
 
@@ -171,14 +171,14 @@ TEST_F(RemoteToolsTest, ToolsTheClientDidNotBringAreNotAskedFor) {
 TEST_F(RemoteToolsTest, CancellingACallEndsIt) {
   start(tools_, make_call("c1"));
   io_.poll();
-  cancel_.emit(asio::cancellation_type::terminal);
+  cancels_.at("c1").emit(asio::cancellation_type::terminal);
   io_.run();
   EXPECT_EQ(outcome("c1"), "the call was cancelled: the call was cancelled");
   EXPECT_EQ(tools_.deliver("c1", Json{"1"}), Delivery::kAlreadyAnswered);
 }
 
 TEST_F(RemoteToolsTest, CancellingWhileTheMessageIsBeingSentEndsItToo) {
-  during_send_ = [this] { cancel_.emit(asio::cancellation_type::terminal); };
+  during_send_ = [this] { cancels_.at("c1").emit(asio::cancellation_type::terminal); };
   start(tools_, make_call("c1"));
   io_.run();
   EXPECT_EQ(outcome("c1"), "the call was cancelled: the call was cancelled");
