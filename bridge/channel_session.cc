@@ -1,11 +1,7 @@
 #include "bridge/channel_session.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <array>
 #include <deque>
-#include <stdexcept>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -21,6 +17,7 @@
 
 #include "bridge/envelope.h"
 #include "bridge/frame.h"
+#include "bridge/random_id.h"
 #include "bridge/tool_rules.h"
 #include "bridge/utf8.h"
 
@@ -38,20 +35,6 @@ constexpr std::size_t kWriteBatch = 32;
 // Of a tool's error text. Escaping can make six bytes of one, and a reply must fit a frame.
 constexpr std::uint64_t kMaxErrorText = 64UL * 1024;
 
-std::string mint_id() {
-  std::array<unsigned char, 16> bytes{};
-  // 256 bytes or fewer come whole and never wait once the pool is ready (getrandom(2)).
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    throw std::runtime_error("getrandom failed");  // no such kernel; an id that can be guessed would be worse
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string id;
-  for (const unsigned char byte : bytes) {
-    id += kHex[byte >> 4U];
-    id += kHex[byte & 15U];
-  }
-  return id;
-}
-
 // What coroutines wait on for a change that another one makes. One waiter; a notification without a waiter is lost, so
 // the waiter looks at the state first.
 class Wakeup {
@@ -65,23 +48,11 @@ class Wakeup {
 };
 
 ReplyError reply_error_of(const Error& error) {
-  if (error.code.category() == tool_category()) {
-    switch (static_cast<ToolErrc>(error.code.value())) {
-      case ToolErrc::kNotFound:
-        return {"tool_error", "ToolNotFoundError", error.context};
-      case ToolErrc::kBadArguments:
-        return {"tool_error", "TypeError", error.context};
-      case ToolErrc::kFailed:
-        break;
-      case ToolErrc::kTimeout:
-        return {"timeout", "TimeoutError", error.context};
-      case ToolErrc::kDenied:
-        return {"denied", "ToolDenied", error.context};
-      case ToolErrc::kCancelled:
-        return {"tool_error", "ToolCancelledError", error.context};
-    }
-  }
-  return {"tool_error", "ToolCallError", error.context};
+  ToolFailure failure = tool_failure_of(error);
+  const char* kind = error.code == make_error_code(ToolErrc::kTimeout)  ? "timeout"
+                     : error.code == make_error_code(ToolErrc::kDenied) ? "denied"
+                                                                        : "tool_error";
+  return {kind, std::move(failure.type), std::move(failure.message)};
 }
 
 std::string seconds_text(std::chrono::milliseconds duration) {
@@ -257,7 +228,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
       refuse(call.id, ReplyError{"denied", "ToolDenied", std::move(*denied)});
       return;
     }
-    ToolCall work{.id = mint_id(),
+    ToolCall work{.id = random_id(),
                   .tool = std::move(call.tool),
                   .args = Json{std::string(call.args)},
                   .kwargs = Json{std::string(call.kwargs)},

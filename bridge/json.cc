@@ -59,9 +59,12 @@ class Scanner {
     return false;
   }
 
+  JsonFault fault() const { return {what_ ? what_ : "unexpected byte", at_}; }
+
   Error error() const {
+    const JsonFault found = fault();
     return Error{boost::system::errc::make_error_code(boost::system::errc::bad_message),
-                 "not JSON: " + std::string(what_ ? what_ : "unexpected byte") + " at byte " + std::to_string(at_)};
+                 "not JSON: " + found.what + " at byte " + std::to_string(found.at)};
   }
 
   // One value, white space before it included. `outer` levels are already open around it.
@@ -250,6 +253,12 @@ Result<void> check_json(std::string_view text, unsigned max_depth) {
   Scanner scanner(text, max_depth);
   if (!scanner.value(0) || !at_end(scanner)) return scanner.error();
   return {};
+}
+
+std::optional<JsonFault> find_json_fault(std::string_view text, unsigned max_depth) {
+  Scanner scanner(text, max_depth);
+  if (!scanner.value(0) || !at_end(scanner)) return scanner.fault();
+  return std::nullopt;
 }
 
 Result<std::vector<JsonMember>> split_object(std::string_view text, std::size_t max_parts, unsigned max_depth) {

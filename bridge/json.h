@@ -26,10 +26,18 @@ struct JsonMember {
   std::string_view value;  // checked; a slice of the text that was split
 };
 
+struct JsonFault {
+  std::string what;    // "expected ':'"
+  std::size_t at = 0;  // byte
+};
+
 // Checks that `text` is one JSON value (RFC 8259): well-formed UTF-8, escapes without lone surrogates, at most
 // `max_depth` levels of nesting (no more than kMaxJsonDepth). Iterative; allocates nothing.
 // Errors: bad_message, with what is wrong and at which byte.
 Result<void> check_json(std::string_view text, unsigned max_depth = kMaxJsonDepth);
+
+// The same check, for callers whose answer has a place for the byte; nothing when `text` is well.
+std::optional<JsonFault> find_json_fault(std::string_view text, unsigned max_depth = kMaxJsonDepth);
 
 // The same check, and the value's parts. Repeated keys and more than `max_parts` parts are errors.
 Result<std::vector<JsonMember>> split_object(std::string_view text, std::size_t max_parts,

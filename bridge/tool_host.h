@@ -2,7 +2,9 @@
 // The one interface behind every tool: a program of the user's, a server, a function, the client at the end of a
 // stream.
 #include <chrono>
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -25,9 +27,28 @@ struct ToolCall {
 };
 
 // What the code sees when a tool fails: ToolError(type, message), or TimeoutError for kToolTimeout.
-enum class ToolErrc { kNotFound = 1, kBadArguments, kFailed, kTimeout, kDenied, kCancelled };
+// kRaised carries a type of the tool's own, see ToolFailure.
+enum class ToolErrc { kNotFound = 1, kBadArguments, kFailed, kTimeout, kDenied, kCancelled, kRaised };
 const boost::system::error_category& tool_category() noexcept;
 boost::system::error_code make_error_code(ToolErrc code) noexcept;
+
+// The error that a tool raised, where it has a name: the code gets ToolError(type, message).
+struct ToolFailure {
+  std::string type;  // a Python name, perhaps dotted: "ValueError", "requests.HTTPError"
+  std::string message;
+};
+inline constexpr std::size_t kMaxToolErrorType = 128;
+
+// ASCII letters, digits and underscores in parts joined by dots, at most kMaxToolErrorType bytes.
+bool is_tool_error_type(std::string_view text) noexcept;
+
+// A failure as an Error: a kRaised whose context is "type: message", in which the type ends at the first colon because
+// no type has one. A type that is not an is_tool_error_type() becomes "ToolCallError".
+Error to_error(ToolFailure failure);
+
+// What the code sees of any error of a tool: to_error() undone for a kRaised, else the context under a name of ours
+// ("TimeoutError", "ToolDenied"; "ToolCallError" for what has no name).
+ToolFailure tool_failure_of(const Error& error);
 
 struct ToolInfo {
   std::string name;

@@ -123,7 +123,7 @@ Result<void> enter_systemd_scope() {
           library().match_signal(bus.get(), nullptr, kService, kPath, kManager, "JobRemoved", on_job_removed, &waited);
       failed < 0)
     return bus_error(failed, "watch systemd's jobs");
-  sd_bus_error error = SD_BUS_ERROR_NULL;
+  sd_bus_error error{};  // SD_BUS_ERROR_NULL, which is not C++ to every compiler
   const int failed = library().call_method(
       bus.get(), kService, kPath, kManager, "StartTransientUnit", &error, nullptr, "ssa(sv)a(sa(sv))",
       waited.unit.c_str(), "fail", 4, "Description", "s", "progtc-run sandboxes", "Delegate", "b", 1, "CollectMode",

@@ -51,8 +51,8 @@ std::string call_frame(std::uint64_t id, const std::string& tool, const std::str
                                             ",\"args\":" + args + ",\"kwargs\":" + kwargs + "}");
 }
 
-// "echo" answers with its args at once; "wait" ends when released or cancelled; "fail", "throw", "big" as they say;
-// "deaf" ignores its cancellation until released.
+// "echo" answers with its args at once; "wait" ends when released or cancelled; "fail", "raise", "throw", "big" as they
+// say; "deaf" ignores its cancellation until released.
 class FakeHost : public ToolHost {
  public:
   explicit FakeHost(asio::io_context& io) : gate_(io, asio::steady_timer::time_point::max()) {}
@@ -69,6 +69,7 @@ class FakeHost : public ToolHost {
     } leave{this};
     if (call.tool == "echo") co_return Json{call.args.text};
     if (call.tool == "fail") co_return Error{make_error_code(ToolErrc::kFailed), "it \xFF broke"};
+    if (call.tool == "raise") co_return to_error({"app.NoSuchHost", "no: such host"});
     if (call.tool == "throw") throw std::runtime_error("out of luck");
     if (call.tool == "big") co_return Json{encode_string(std::string(5'000'000, 'x'))};
     if (call.tool == "deaf") {
@@ -486,6 +487,11 @@ TEST_F(ChannelSessionTest, ErrorsOfToolsReachTheCodeAsText) {
     EXPECT_EQ(failed.message, "it \uFFFD broke");
     co_await write(call_frame(2, "throw"));
     EXPECT_EQ((co_await read_reply()).message, "the tool host failed: out of luck");
+    co_await write(call_frame(3, "raise"));
+    const Reply raised = co_await read_reply();
+    EXPECT_EQ(raised.kind, "tool_error");
+    EXPECT_EQ(raised.type, "app.NoSuchHost");
+    EXPECT_EQ(raised.message, "no: such host");
   };
   guest(part());
   close_guest();
