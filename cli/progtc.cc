@@ -10,6 +10,7 @@
 #include "cli/learn.h"
 #include "cli/policy_commands.h"
 #include "cli/progtc_options.h"
+#include "cli/serve_command.h"
 #include "cli/tools_commands.h"
 
 namespace progtc::cli {
@@ -30,6 +31,7 @@ int dispatch(const CLI::App& app, const ProgtcOptions& options) {
   const std::string act = family->get_subcommands().empty() ? "" : family->get_subcommands().front()->get_name();
   const Console console("progtc", options.run.quiet, options.run.verbose);
   if (name == "doctor") return doctor(options.is_json);
+  if (name == "serve") return serve(options.serve);
   if (name == "policy") {
     if (act == "list") return list_policies();
     if (act == "show") return show_policy(console, options.subject);

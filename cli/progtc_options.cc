@@ -62,6 +62,9 @@ void define_progtc(CLI::App& app, ProgtcOptions& options) {
   define_policy(app, options);
   define_tools(app, options);
   CLI::App* doctor = app.add_subcommand("doctor", "Tries every mechanism a sandbox is made of and says what to change");
+  define_serve(
+      *app.add_subcommand("serve", "Serves the progtc protocol: executes code that clients send, in sandboxes"),
+      options.serve);
   doctor->add_flag("--json", options.is_json, "Prints the findings as JSON");
   app.footer("Exit status: 0 done; 1 a problem was found, as the output says; 2 wrong usage.");
 }

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/run_options.h"
+#include "cli/serve_options.h"
 
 namespace progtc::cli {
 
@@ -23,6 +24,7 @@ struct ProgtcOptions {
   std::string json;                 // tools call
   std::string timeout;              // tools call
   bool is_json = false;             // doctor
+  ServeOptions serve;
 };
 
 // The subcommands of progtc: parsing, --help, the manual page and shell completion all come from it.

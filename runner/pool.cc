@@ -21,6 +21,8 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kSpawnDeadline{30};
+// A run that has just begun gets the processors for so long, if others are parked: most are over by then.
+constexpr std::chrono::milliseconds kAside{5};
 constexpr std::chrono::seconds kQuiet{10};  // without a shortage, before one sandbox fewer is kept
 
 bool is_alive(const Sandbox& sandbox) {
@@ -76,6 +78,12 @@ asio::awaitable<void> SandboxPool::fill() {
     shrink_in_quiet_time();
     if (parked_.size() >= std::min(numbers_.wanted, options_.most) + waiting_) {
       work_.expires_after(kQuiet);
+      auto [woken] = co_await work_.async_wait(use_result);
+      (void)woken;
+      continue;
+    }
+    if (!parked_.empty() && waiting_ == 0 && Clock::now() < busy_until_) {
+      work_.expires_at(busy_until_);
       auto [woken] = co_await work_.async_wait(use_result);
       (void)woken;
       continue;
@@ -156,6 +164,7 @@ asio::awaitable<Result<std::unique_ptr<Parked>>> SandboxPool::take(const bool& i
     while (!parked_.empty()) {
       auto first = std::move(parked_.front());
       parked_.pop_front();
+      busy_until_ = Clock::now() + kAside;
       work_.cancel();
       if (is_alive(first->sandbox)) co_return first;
     }
@@ -193,7 +202,11 @@ asio::awaitable<RunOutcome> SandboxPool::run(RunRequest request, ChannelPeer& pe
   }
   request.run_id = without.run_id;
   auto behind = [this](asio::awaitable<void> rest) { tasks_.start(std::move(rest)); };
-  co_return co_await run_parked(executor_, std::move(request), std::move(*parked), peer, std::move(handle), behind);
+  RunOutcome outcome =
+      co_await run_parked(executor_, std::move(request), std::move(*parked), peer, std::move(handle), behind);
+  busy_until_ = {};
+  work_.cancel();
+  co_return outcome;
 }
 
 asio::awaitable<void> SandboxPool::stop() {

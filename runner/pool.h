@@ -89,6 +89,7 @@ class SandboxPool {
   Numbers numbers_;
   Error last_error_;
   std::chrono::steady_clock::time_point last_change_;
+  std::chrono::steady_clock::time_point busy_until_{};
   bool is_stopping_ = false;
 };
 

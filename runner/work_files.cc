@@ -76,6 +76,23 @@ Result<sys::UniqueFd> open_parent(int root, const std::string& target) {
   return at;
 }
 
+// Makes the file `target`, as the sandbox's user.
+Result<sys::UniqueFd> create(int work_dir, const std::string& target, mode_t mode) {
+  PROGTC_TRY(const auto parent, open_parent(work_dir, target));
+  const std::string name = target.substr(target.rfind('/') + 1);
+  if (name.empty() || name == "." || name == "..") return from_errno(EINVAL, "'" + target + "' names no file");
+  return sys::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+}
+
+Result<void> write_file_in(int work_dir, const std::string& content, const std::string& target,
+                           const Identity& identity) {
+  const FileIdentity as_the_code(identity);
+  PROGTC_TRY(const auto to, create(work_dir, target, 0644));
+  if (auto written = sys::write_all(to.get(), content); !written)
+    return with_context("write '" + target + "' into the sandbox", written.error());
+  return {};
+}
+
 Result<void> copy_file_in(int work_dir, const std::string& source, const std::string& target,
                           const Identity& identity) {
   PROGTC_TRY(const auto from, sys::openat(AT_FDCWD, source.c_str(), O_RDONLY | O_NONBLOCK));
@@ -83,11 +100,7 @@ Result<void> copy_file_in(int work_dir, const std::string& source, const std::st
   if (::fstat(from.get(), &info) == -1) return from_errno(errno, "stat '" + source + "'");
   if (!S_ISREG(info.st_mode)) return from_errno(EINVAL, "copy '" + source + "': not a regular file");
   const FileIdentity as_the_code(identity);
-  PROGTC_TRY(const auto parent, open_parent(work_dir, target));
-  const std::string name = target.substr(target.rfind('/') + 1);
-  if (name.empty() || name == "." || name == "..") return from_errno(EINVAL, "'" + target + "' names no file");
-  PROGTC_TRY(const auto to, sys::openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-                                        (info.st_mode & 0111) ? 0755 : 0644));
+  PROGTC_TRY(const auto to, create(work_dir, target, (info.st_mode & 0111) ? 0755 : 0644));
   if (auto copied = copy_bytes(from.get(), to.get(), ~0ULL); !copied)
     return with_context("copy '" + source + "' into the sandbox", copied.error());
   return {};
@@ -188,6 +201,10 @@ class Collector {
 
 Result<void> copy_in(int work_dir, const std::vector<FileToCopy>& files, const Identity& identity) {
   for (const FileToCopy& file : files) {
+    if (file.content) {
+      PROGTC_CHECK(write_file_in(work_dir, *file.content, file.target, identity));
+      continue;
+    }
     std::error_code failed;
     if (!fs::is_directory(file.source, failed)) {
       PROGTC_CHECK(copy_file_in(work_dir, file.source, file.target, identity));

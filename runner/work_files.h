@@ -2,6 +2,7 @@
 // Files into and out of a sandbox's private directories, from outside, through a descriptor of their file system.
 // Nothing here follows a symbolic link or trusts a name the code has chosen.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace progtc::runner {
 struct FileToCopy {
   std::string source;  // host path
   std::string target;  // relative to the working directory: "data/input.csv"
+  std::optional<std::string> content;  // instead of what is at `source`
 };
 
 // Copies into the working directory before any user line runs. Regular files and directories (their regular files).

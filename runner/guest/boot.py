@@ -28,6 +28,7 @@ def start(role, rest, modules):
     import gc
     gc.freeze()
     if role == "serve":
+        runtime.warm()
         helper.serve()
     return runtime.main
 

@@ -1,0 +1,44 @@
+#include "cli/serve_log.h"
+
+#include <cstdio>
+#include <ctime>
+
+#include "bridge/json.h"
+#include "bridge/utf8.h"
+#include "cli/text.h"
+
+namespace progtc::cli {
+namespace {
+
+std::string now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  tm parts{};
+  ::gmtime_r(&time.tv_sec, &parts);
+  char text[96];
+  (void)std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, time.tv_nsec / 1'000'000);
+  return text;
+}
+
+}  // namespace
+
+void ServeLog::event(const std::string& event, const Fields& fields) const {
+  std::string line;
+  if (is_json_) {
+    line = R"({"time":)" + bridge::encode_string(now()) + R"(,"event":)" + bridge::encode_string(event);
+    for (const auto& [key, value] : fields)
+      line += "," + bridge::encode_string(key) + ":" + bridge::encode_string(bridge::to_utf8(value));
+    line += "}\n";
+  } else {
+    line = now() + " " + event;
+    for (const auto& [key, value] : fields) {
+      const bool is_plain = !value.empty() && value.find_first_of(" \"=\n\t") == std::string::npos;
+      line += " " + key + "=" + (is_plain ? to_terminal(value) : bridge::encode_string(to_terminal(value)));
+    }
+    line += "\n";
+  }
+  (void)std::fputs(line.c_str(), stderr);  // a log that cannot be written has nobody to tell
+}
+
+}  // namespace progtc::cli
