@@ -120,14 +120,16 @@ class EventParser:
 
 
 class Client:
-    """One httpx client, for any number of runs at a time. `base_url` is http://HOST:PORT, or unix:PATH."""
+    """One httpx client, for any number of runs at a time. `base_url` is http://HOST:PORT, or unix:PATH. `wire` is the
+    revision whose messages it accepts; its key goes into the header of the revision `key_header`, the same by default."""
 
-    def __init__(self, base_url, api_key, wire="a", headers=()):
+    def __init__(self, base_url, api_key, wire="a", key_header=None, headers=()):
         transport = None
         if base_url.startswith("unix:"):
             transport = httpx.AsyncHTTPTransport(uds=base_url.removeprefix("unix:"))
             base_url = "http://localhost"
-        own = {"Authorization": f"Bearer {api_key}"} if wire == "a" else {"X-Progtc-API-Key": api_key}
+        is_bearer = (key_header or wire) == "a"
+        own = {"Authorization": f"Bearer {api_key}"} if is_bearer else {"X-Progtc-API-Key": api_key}
         self.wire = wire
         self.http = httpx.AsyncClient(
             base_url=base_url, headers={**own, **dict(headers)}, timeout=httpx.Timeout(READ_TIMEOUT), transport=transport,
