@@ -231,6 +231,7 @@ class Server:
     async def messages(self, pipe, process, revision):
         deadline = time.monotonic() + self.options.code_execution_timeout
         while True:
+            await asyncio.sleep(POLL)  # before the first look as well: the original's process starts more slowly than this one
             is_ended = not process.is_alive()
             try:
                 while pipe.poll():
@@ -247,7 +248,6 @@ class Server:
             if time.monotonic() > deadline:
                 yield final(revision, "timeout", "Code execution timed out", "", "")
                 return
-            await asyncio.sleep(POLL)
 
 
 def final(revision, kind, message, out, err):
