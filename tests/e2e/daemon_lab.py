@@ -201,7 +201,7 @@ def settled(function, what):
 
     def is_same():
         values.append(function())
-        return len(values) >= 10 and len(set(values[-10:])) == 1
+        return len(values) >= 10 and all(value == values[-1] for value in values[-10:])
 
     wait_until(is_same, 60, what)
     return values[-1]
