@@ -1566,7 +1566,8 @@ class Preload(DaemonTest):
     """Modules that every run finds imported."""
 
     def test_pandas(self):
-        policy = self.lab.policy("strict", python={"site": "system"}, limits={"memory": "512MiB"})
+        policy = self.lab.policy(
+            "strict", filesystem={"ro": ["+@packages"]}, python={"site": "system"}, limits={"memory": "512MiB"})
         daemon = self.serve("--policy", policy, "--preload", "numpy,pandas")
         code = """
             import time
