@@ -779,6 +779,14 @@ class Requests(DaemonTest):
             [final] = connection.events(connection.head())
             self.assertEqual(final["stdout"], "hi\n")
 
+    def test_clients_that_say_nothing_keep_nobody_out(self):
+        whole = request_bytes("POST", "/execute-code", self.RUN, AUTHORIZED)
+        with contextlib.ExitStack() as stack:
+            for number in range(100):
+                connection = stack.enter_context(self.daemon.connect())
+                connection.send(whole[: (0, 20, len(whole) - 5)[number % 3]])
+            self.assert_serves()
+
     def test_a_chunked_body(self):
         body = json.dumps(self.RUN).encode()
         with self.daemon.connect() as connection:
@@ -1078,6 +1086,28 @@ class Lifecycle(DaemonTest):
                 return [each.stdout for each in ended if isinstance(each, Final)]
 
         self.assertEqual(asyncio.run(run()), ["1\n", "2\n"])
+
+    def test_waiting_in_the_queue_is_not_silent(self):
+        """A client gives up after 5 s without a byte, whether its code has begun or not."""
+        daemon = self.serve("--max-concurrent", "1", "--queue", "1")
+
+        async def run():
+            started, release = asyncio.Event(), asyncio.Event()
+
+            async def hold():
+                started.set()
+                await wait_for(release)
+
+            async with daemon.client() as client:
+                first = asyncio.ensure_future(client.execute_code("from tools import f\nawait f()", {"f": hold}))
+                await wait_for(started)
+                second = asyncio.ensure_future(client.execute_code("print(2)"))
+                await asyncio.wait({second}, timeout=7)
+                release.set()
+                self.assertEqual((await first).kind, "success")
+                return await second
+
+        self.assert_prints(asyncio.run(run()), "2\n")
 
     def test_a_reader_that_does_not_read(self):
         """15 MB of output for a client that takes none of it: bounded memory, and nobody else has to wait."""
