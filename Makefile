@@ -15,7 +15,7 @@ TIDY ?= (policy|runner|bridge|cli|python|bench)/
 DEPS ?= g++ cmake ninja-build pkg-config \
   libseccomp-dev libcap-dev libboost1.81-dev rapidjson-dev libcli11-dev libyaml-cpp-dev libsystemd-dev libmd-dev libssl-dev \
   libgtest-dev libgmock-dev libbenchmark-dev libcap2-bin \
-  python3 python3-dev python3-pytest python3-numpy python3-jsonschema libpython3.11-testsuite
+  python3 python3-dev python3-pytest python3-numpy python3-pandas python3-httpx python3-jsonschema libpython3.11-testsuite
 DEPS_CHECK ?= clang-format clang-tidy clang shellcheck
 DEPS_BENCH ?= bubblewrap firejail
 DEPS_VM ?= qemu-system-x86 mmdebstrap e2fsprogs fakeroot cpio uidmap
@@ -56,10 +56,16 @@ test: build ## Set up, build, and run every test that is not slow
 	@$(CTEST)/$(PRESET) -LE '^slow$$' -R '$(TESTS)'
 
 .PHONY: bench
-bench: deps-bench ## Measure progtc-run beside bare python3, bubblewrap and firejail, then the hot pieces
+bench: deps-bench ## Measure progtc-run and the daemon beside bare python3 and other sandboxes, then the hot pieces
 	@$(MAKE) --no-print-directory build PRESET=release
 	@bench/cold_start.py build/release/bin/progtc-run
+	@bench/daemon.py build/release/bin/progtc
 	@build/release/bench/hot_pieces --benchmark_min_time=0.2
+
+.PHONY: soak
+soak: ## Run the daemon at half its peak rate for ten minutes: memory and descriptors stay flat
+	@$(MAKE) --no-print-directory build PRESET=release
+	@bench/soak.py build/release/bin/progtc
 
 .PHONY: check
 check: format shell tidy asan tsan slow ## Everything a change must pass: format, lint, sanitizers, slow tests

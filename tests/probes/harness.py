@@ -300,6 +300,12 @@ def why_no_sandbox():
     return ended.words.strip() or "status 125" if ended.status == SETUP_FAILED else ""
 
 
+def use_program(path):
+    """Names progtc-run, where neither the environment nor the first argument does."""
+    global _program
+    _program = str(path)
+
+
 def main(groups):
     """Runs the TestCase classes of one group: argv is [--as-user] [PROGTC_RUN] GROUP. Skips, saying so, where no sandbox
     can be made."""
@@ -317,12 +323,22 @@ def main(groups):
     if os.environ.get("PROGTC_TWINS_ONLY") != "1":
         if not _program:
             sys.exit("PROGTC_RUN names no program")
-        if words := why_no_sandbox():
-            if os.environ.get("PROGTC_REQUIRE_SANDBOX") == "1":
-                sys.exit(f"no sandbox on this machine: {words}")
-            print(f"skipped: no sandbox on this machine: {words}")
-            sys.exit(SKIPPED)
-    loader = unittest.defaultTestLoader
-    suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in groups[arguments[0]])
+        need_sandbox()
+    run_cases(groups[arguments[0]])
+
+
+def need_sandbox():
+    """Ends the test as skipped, or as failed where that is asked for, on a machine that cannot make a sandbox."""
+    if words := why_no_sandbox():
+        if os.environ.get("PROGTC_REQUIRE_SANDBOX") == "1":
+            sys.exit(f"no sandbox on this machine: {words}")
+        print(f"skipped: no sandbox on this machine: {words}")
+        sys.exit(SKIPPED)
+
+
+def run_cases(cases, is_wanted=lambda test: True):
+    """Runs the tests of these classes, and ends with their status."""
+    found = (test for case in cases for test in unittest.defaultTestLoader.loadTestsFromTestCase(case))
+    suite = unittest.TestSuite(test for test in found if is_wanted(test))
     result = unittest.TextTestRunner(verbosity=int(os.environ.get("PROGTC_VERBOSE", "1"))).run(suite)
     sys.exit(0 if result.wasSuccessful() else 1)
