@@ -38,6 +38,8 @@ std::string shared_file(const std::string& name) {
   return !here.empty() && fs::exists(file, failed) ? file.string() : "";
 }
 
+std::string program_beside(const std::string& name) { return (prefix() / "bin" / name).string(); }
+
 void fill_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) != -1) continue;

@@ -14,4 +14,7 @@ std::string shared_file(const std::string& name);
 // their numbers and is taken for a standard stream. The first thing a program does.
 void fill_standard_descriptors();
 
+// The path of another of our programs, in the directory of this one.
+std::string program_beside(const std::string& name);
+
 }  // namespace progtc::cli

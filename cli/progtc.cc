@@ -10,6 +10,7 @@
 #include "cli/learn.h"
 #include "cli/policy_commands.h"
 #include "cli/progtc_options.h"
+#include "cli/remote_run.h"
 #include "cli/serve_command.h"
 #include "cli/tools_commands.h"
 
@@ -49,6 +50,7 @@ int main_program(int argc, char** argv) {
   ProgtcOptions options;
   define_progtc(app, options);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments[0] == kRemoteRun) return remote_run({arguments.begin() + 1, arguments.end()});
   const std::size_t own = count_arguments(app, arguments);
   try {
     // CLI11 takes the words in reverse.

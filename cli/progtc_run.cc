@@ -1,4 +1,6 @@
 // progtc-run: runs one piece of Python in a sandbox. stdout is the code's alone; what we have to say goes to stderr.
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -7,6 +9,7 @@
 #include "cli/console.h"
 #include "cli/installation.h"
 #include "cli/policy_loader.h"
+#include "cli/remote_run.h"
 #include "cli/run_options.h"
 #include "cli/work.h"
 #include "policy/decode.h"
@@ -28,6 +31,19 @@ int fail(const Console& console, const RunOptions& options, const Reports& repor
   return status;
 }
 
+// Becomes another of our programs. Returns only when that is not there.
+int execute_beside(const std::string& program, const char* command, std::vector<std::string> arguments) {
+  const std::string path = program_beside(program);
+  arguments.insert(arguments.begin(), {path, command});
+  std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
+  for (std::string& argument : arguments) words.push_back(argument.data());
+  words.push_back(nullptr);
+  ::execv(path.c_str(), words.data());
+  (void)std::fprintf(stderr, "progtc-run: cannot execute '%s', which --connect needs\n", path.c_str());
+  return kSetUpFailed;
+}
+
 int main_program(int argc, char** argv) {
   CLI::App app("", "progtc-run");
   RunOptions options;
@@ -44,6 +60,7 @@ int main_program(int argc, char** argv) {
     (void)std::fprintf(stderr, "progtc-run: %s\nprogtc-run: --help lists the options\n", wrong.what());
     return kSetUpFailed;
   }
+  if (options.connect) return execute_beside("progtc", kRemoteRun, arguments);
   options.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
   const Console console("progtc-run", options.quiet, options.verbose);
   const auto reports = Reports::open(options);

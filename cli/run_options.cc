@@ -121,6 +121,10 @@ void define_run_options(CLI::App& app, RunOptions& options) {
                       "Goes on without a control that cannot be enforced here: cgroup, cpus, landlock")
            ->type_name("CONTROL")
            ->group("Results"));
+  app.add_option("--connect", options.connect,
+                 "Runs it on a daemon (progtc serve), with the tools of this side; the key is $PROGTC_API_KEY")
+      ->type_name("URL|unix:PATH")
+      ->group("Results");
   app.add_flag("--explain", options.explain, "Prints the effective policy and stops")->group("Results");
   app.add_flag("-q,--quiet", options.quiet, "Says nothing but errors of the set-up")->group("Results");
   app.add_flag("-v,--verbose", options.verbose, "Says how the run went")->group("Results");

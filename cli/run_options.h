@@ -29,6 +29,7 @@ struct RunOptions {
   std::string report;
   std::string junit;
   std::vector<std::string> allow_degraded;
+  std::optional<std::string> connect;  // a daemon's address
   bool explain = false;
   bool quiet = false;
   bool verbose = false;

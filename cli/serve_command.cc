@@ -231,6 +231,7 @@ class Daemon {
                bridge::http::Server::create(context_.get_executor(), limits, [this](bridge::http::Exchange& exchange) {
                  return service_->handle(exchange);
                }));
+    server_->set_gate([this](const bridge::http::Request& request) { return service_->refuse(request); });
     server_->set_logger([this](std::string_view text) { log_.error(std::string(text)); });
     server_->set_allowed_hosts({options_.allow_host.begin(), options_.allow_host.end()});
     if (!options_.tls_certificate.empty()) PROGTC_CHECK(server_->use_tls({options_.tls_certificate, options_.tls_key}));

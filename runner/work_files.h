@@ -15,7 +15,7 @@ namespace progtc::runner {
 struct FileToCopy {
   std::string source;  // host path
   std::string target;  // relative to the working directory: "data/input.csv"
-  std::optional<std::string> content;  // instead of what is at `source`
+  std::optional<std::string> content{};  // instead of what is at `source`
 };
 
 // Copies into the working directory before any user line runs. Regular files and directories (their regular files).

@@ -349,6 +349,9 @@ asio::awaitable<bool> Connection::exchange() {
   std::optional<Response> refusal;
   if (fed == Fed::kEnough && !parser.failure() && local_address_)
     refusal = check_host(parser.request(), *local_address_, service_->allowed_hosts);
+  if (fed == Fed::kEnough && !parser.failure() && !refusal && !parser.is_complete() && service_->gate &&
+      (parser.expects_continue() || parser.has_large_body()))
+    refusal = service_->gate(parser.request());
   if (fed == Fed::kEnough && !parser.failure() && !refusal && !parser.is_complete()) {
     if (parser.expects_continue() && pending().empty()) {
       const ConstBuffers buffers{buffer_of(kContinue), asio::const_buffer(), asio::const_buffer()};
@@ -414,7 +417,8 @@ asio::awaitable<void> Connection::linger() {
   consume(pending().size());
   arm(service_->limits.linger_time);
   co_await transport_->shut_send();
-  while (!has_ended_ && !is_cut_) co_await data_.wait_until(Clock::time_point::max());
+  const std::uint64_t enough = arrived_ + service_->limits.linger_bytes;
+  while (!has_ended_ && !is_cut_ && arrived_ < enough) co_await data_.wait_until(Clock::time_point::max());
   disarm();
 }
 

@@ -24,6 +24,7 @@ class RequestParser;
 struct Service {
   Limits limits;
   Handler handler;
+  Gate gate;
   std::set<std::string> allowed_hosts;
   std::function<void(std::string_view)> logger;
   std::size_t all_bodies_bytes = 0;  // held now

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <string_view>
 
 #include <boost/asio/awaitable.hpp>
@@ -47,5 +48,9 @@ class Exchange {
 // A handler that throws, or returns without an answer, is answered for with 500; one that leaves a streamed answer
 // unfinished has the connection cut, so that the client does not take it for whole.
 using Handler = std::function<boost::asio::awaitable<void>(Exchange&)>;
+
+// Asked about a request whose header is there and whose body, a long one or one that waits for a word, is still to
+// come: what it returns is the answer, and the body is not read. It must not throw.
+using Gate = std::function<std::optional<Response>(const Request&)>;
 
 }  // namespace progtc::bridge::http

@@ -87,7 +87,7 @@ std::optional<Response> check_host(const Request& request, const std::string& lo
   if (const auto origin = request.header("Origin")) {
     const auto page = host_of_origin(*origin);
     if (!page || !is_loopback_name(*page) || !is_loopback_name(host))
-      return error_response(403, "requests from the web page '" + printable(*origin) + "' are not served");
+      return error_response(403, "requests of the origin '" + printable(*origin) + "', a web page, are not served");
   }
   return std::nullopt;
 }

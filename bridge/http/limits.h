@@ -16,6 +16,7 @@ struct Limits {
   // How long a client's last bytes are waited for and dropped behind the last answer. Closing with unread input makes
   // the kernel send a reset, which may overtake the answer and make the client forget it (RFC 9112, section 9.6).
   std::chrono::milliseconds linger_time{2'000};
+  std::size_t linger_bytes = 64UL << 20U;  // and how many of them at most
 };
 
 }  // namespace progtc::bridge::http

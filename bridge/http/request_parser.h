@@ -34,6 +34,8 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   [[nodiscard]] bool is_http11() const noexcept { return is_http11_; }
   [[nodiscard]] bool wants_keep_alive() const { return keep_alive(); }
   [[nodiscard]] bool expects_continue() const noexcept { return expects_continue_; }
+  // Whether the body is too long to be read before anybody has looked at the header, or may be.
+  [[nodiscard]] bool has_large_body() const { return content_length().value_or(UINT64_MAX) > header_bytes_; }
   [[nodiscard]] std::size_t body_size() const noexcept { return request_.body.size(); }
   // Everything but the peer.
   Request& request() noexcept { return request_; }

@@ -271,6 +271,8 @@ void Server::set_allowed_hosts(const std::set<std::string>& hosts) {
   for (const std::string& host : hosts) allowed.insert(host_of(host).value_or(host));
 }
 
+void Server::set_gate(Gate gate) { core_->service().gate = std::move(gate); }
+
 void Server::set_logger(std::function<void(std::string_view)> logger) { core_->service().logger = std::move(logger); }
 
 void Server::stop_accepting() { core_->stop_accepting(); }

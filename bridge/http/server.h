@@ -61,6 +61,8 @@ class Server {
   // with an Origin (so from a web page) other than a page of this machine's loopback, addressed to loopback, gets 403.
   void set_allowed_hosts(const std::set<std::string>& hosts);
 
+  void set_gate(Gate gate);
+
   // Lines for an operator: what a handler threw, why accept fails. Without one they are dropped. It must not throw.
   void set_logger(std::function<void(std::string_view)> logger);
 

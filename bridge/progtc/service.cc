@@ -31,7 +31,8 @@ namespace {
 namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kMaxParked = 64;  // of one policy
+constexpr std::size_t kKeptOutput = 4 << 20;  // of each stream, in the final message
+constexpr std::size_t kMaxParked = 64;        // of one policy
 const char* const kClientGone = "the client has gone";
 
 double seconds(std::chrono::microseconds time) { return std::chrono::duration<double>(time).count(); }
@@ -153,46 +154,43 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     co_return ready;
   }
 
-  asio::awaitable<void> handle(http::Exchange& exchange) {
-    const http::Request& request = exchange.request();
-    struct Route {
-      const char* path;
-      const char* methods;
-      bool needs_key;
-      asio::awaitable<http::Response> (Core::*answer)(const http::Request&);
-    };
-    static constexpr Route kRoutes[] = {{"/ping", "GET, HEAD, OPTIONS", false, &Core::ping},
-                                        {"/health", "GET, HEAD, OPTIONS", false, &Core::health},
-                                        {"/metrics", "GET, HEAD, OPTIONS", true, &Core::render_metrics},
-                                        {"/tool-results", "POST, OPTIONS", true, &Core::take_result},
-                                        {"/execute-code", "POST, OPTIONS", true, nullptr}};
-    const auto* route = std::find_if(std::begin(kRoutes), std::end(kRoutes),
-                                     [&](const Route& each) { return request.path == each.path; });
-    http::Response response;
-    if (route == std::end(kRoutes)) {
-      response = http::error_response(404, "Not Found");
-    } else if (request.method == "OPTIONS") {
+  // What the header alone decides.
+  std::optional<http::Response> refuse(const http::Request& request) {
+    const Route* route = find_route(request.path);
+    if (!route) return http::error_response(404, "Not Found");
+    if (request.method == "OPTIONS") {
+      http::Response response;
       response.status = 204;
       response.content_type.clear();
       response.headers = {{"Allow", route->methods}};
-    } else if (!has_word(route->methods, request.method)) {
-      response = http::error_response(405, "Method Not Allowed");
-      response.headers.emplace_back("Allow", route->methods);
-    } else {
-      const AuthHeader came =
-          authentication_.check(request.header("Authorization"), request.header("X-Progtc-API-Key"));
-      if (route->needs_key && came == AuthHeader::kNone) {
-        log_("unauthorized", {{"peer", request.peer.name}});
-        response = http::error_response(401, "Unauthorized");
-        response.headers.emplace_back("WWW-Authenticate", "Bearer");
-      } else if (!route->answer) {
-        co_await execute(exchange, came);
-        co_return;
-      } else {
-        response = co_await (this->*route->answer)(request);
-      }
+      return response;
     }
-    auto sent = co_await exchange.respond(std::move(response));
+    if (!has_word(route->methods, request.method)) {
+      http::Response response = http::error_response(405, "Method Not Allowed");
+      response.headers.emplace_back("Allow", route->methods);
+      return response;
+    }
+    if (route->needs_key && came_with(request) == AuthHeader::kNone) {
+      log_("unauthorized", {{"peer", request.peer.name}});
+      http::Response response = http::error_response(401, "Unauthorized");
+      response.headers.emplace_back("WWW-Authenticate", "Bearer");
+      return response;
+    }
+    return std::nullopt;
+  }
+
+  asio::awaitable<void> handle(http::Exchange& exchange) {
+    const http::Request& request = exchange.request();
+    auto response = refuse(request);
+    if (!response) {
+      const Route* route = find_route(request.path);
+      if (!route->answer) {
+        co_await execute(exchange, came_with(request));
+        co_return;
+      }
+      response = co_await (this->*route->answer)(request);
+    }
+    auto sent = co_await exchange.respond(std::move(*response));
     (void)sent;  // a client that has gone needs no answer
   }
 
@@ -219,6 +217,27 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
   Metrics& metrics() { return metrics_; }
 
  private:
+  struct Route {
+    const char* path;
+    const char* methods;
+    bool needs_key;
+    asio::awaitable<http::Response> (Core::*answer)(const http::Request&);  // null: execute()
+  };
+  static const Route* find_route(std::string_view path) {
+    static constexpr Route kRoutes[] = {{"/ping", "GET, HEAD, OPTIONS", false, &Core::ping},
+                                        {"/health", "GET, HEAD, OPTIONS", false, &Core::health},
+                                        {"/metrics", "GET, HEAD, OPTIONS", true, &Core::render_metrics},
+                                        {"/tool-results", "POST, OPTIONS", true, &Core::take_result},
+                                        {"/execute-code", "POST, OPTIONS", true, nullptr}};
+    const auto* found =
+        std::find_if(std::begin(kRoutes), std::end(kRoutes), [&](const Route& each) { return path == each.path; });
+    return found == std::end(kRoutes) ? nullptr : found;
+  }
+
+  AuthHeader came_with(const http::Request& request) const {
+    return authentication_.check(request.header("Authorization"), request.header("X-Progtc-API-Key"));
+  }
+
   static bool has_word(std::string_view list, std::string_view word) {
     for (std::size_t from = 0; from < list.size();) {
       const std::size_t to = std::min(list.find(", ", from), list.size());
@@ -427,7 +446,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     request.guest_dir = options_.guest_dir;
     request.project_dir = "/";
     request.allow_degraded = options_.allow_degraded;
-    request.capture_bytes = limits.output_bytes;
+    request.capture_bytes = kKeptOutput;
     for (auto& [path, bytes] : wanted.files) request.files.push_back({"", path, std::move(bytes)});
     request.job.mode = runner::Job::Mode::kCode;
     request.job.code = std::move(wanted.code);
@@ -513,6 +532,7 @@ Service::Service(asio::any_io_executor executor, ServiceOptions options, Policie
 Service::~Service() = default;
 asio::awaitable<Result<void>> Service::start() { return core_->start(); }
 asio::awaitable<void> Service::handle(http::Exchange& exchange) { return core_->handle(exchange); }
+std::optional<http::Response> Service::refuse(const http::Request& request) { return core_->refuse(request); }
 void Service::set_policies(Policies policies) { core_->set_policies(std::move(policies)); }
 asio::awaitable<void> Service::stop(Clock::time_point deadline) { return core_->stop(deadline); }
 Metrics& Service::metrics() { return core_->metrics(); }

@@ -50,7 +50,9 @@ class Service {
 
   // Begins to fill the pools, and waits for the first sandbox of the default policy. Errors: why there is none.
   boost::asio::awaitable<Result<void>> start();
-  // Answers one request. The exchange's handler.
+  // Whether the header alone is reason enough to refuse a request: the server's gate.
+  std::optional<http::Response> refuse(const http::Request& request);
+  // Answers one request: the server's handler.
   boost::asio::awaitable<void> handle(http::Exchange& exchange);
   // From now on requests are served under these; executions under way go on under theirs. `default_policy` has to be
   // among them.
