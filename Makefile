@@ -25,6 +25,8 @@ NAMESPACES = unshare --user --map-root-user true 2>/dev/null || \
   echo 'note: no user namespaces for this user here: tests that need a sandbox are skipped (progtc doctor says why)'
 # ThreadSanitizer of GCC 12 cannot place its shadow where the kernel randomises more than 28 bits of an address.
 TSAN_RUN = $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -le 28 ] || echo setarch -R)
+# Under a sanitizer the same host code need not run twice, once for each kind of user, nor a thousand times.
+SANITIZED = -LE '^slow$$' -E '_as_user$$|^e2e_daemon_(load|client_)'
 CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS) --test-dir build
 
 .PHONY: help
@@ -87,7 +89,7 @@ tidy: deps deps-check ## Run clang-tidy over our own code; TIDY=runner/ narrows 
 asan: deps ## Build and test under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --preset asan
 	cmake --build --preset asan -j $(JOBS)
-	$(CTEST)/asan -LE '^slow$$'
+	$(CTEST)/asan $(SANITIZED)
 
 asan-units: deps ## The same, without the tests that need a sandbox
 	cmake --preset asan
@@ -97,7 +99,7 @@ asan-units: deps ## The same, without the tests that need a sandbox
 tsan: deps ## Build and test under ThreadSanitizer
 	cmake --preset tsan
 	cmake --build --preset tsan -j $(JOBS)
-	$(TSAN_RUN) $(CTEST)/tsan -LE '^slow$$'
+	$(TSAN_RUN) $(CTEST)/tsan $(SANITIZED)
 
 slow: build ## Run the slow tests
 	$(subst --no-tests=error,,$(CTEST))/$(PRESET) -L '^slow$$'

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/console.h"
+#include "cli/daemon_check.h"
 #include "cli/doctor_command.h"
 #include "cli/installation.h"
 #include "cli/learn.h"
@@ -31,7 +32,7 @@ int dispatch(const CLI::App& app, const ProgtcOptions& options) {
   const std::string name = family->get_name();
   const std::string act = family->get_subcommands().empty() ? "" : family->get_subcommands().front()->get_name();
   const Console console("progtc", options.run.quiet, options.run.verbose);
-  if (name == "doctor") return doctor(options.is_json);
+  if (name == "doctor") return options.daemon.empty() ? doctor(options.is_json) : check_daemon(options.daemon);
   if (name == "serve") return serve(options.serve);
   if (name == "policy") {
     if (act == "list") return list_policies();

@@ -66,6 +66,11 @@ void define_progtc(CLI::App& app, ProgtcOptions& options) {
       *app.add_subcommand("serve", "Serves the progtc protocol: executes code that clients send, in sandboxes"),
       options.serve);
   doctor->add_flag("--json", options.is_json, "Prints the findings as JSON");
+  doctor
+      ->add_option(
+          "--daemon", options.daemon,
+          "Checks a running daemon instead: has it execute one line, with $PROGTC_API_KEY or the key it has kept")
+      ->type_name("URL|unix:PATH");
   app.footer("Exit status: 0 done; 1 a problem was found, as the output says; 2 wrong usage.");
 }
 

@@ -24,6 +24,7 @@ struct ProgtcOptions {
   std::string json;                 // tools call
   std::string timeout;              // tools call
   bool is_json = false;             // doctor
+  std::string daemon;               // doctor: a running daemon's address
   ServeOptions serve;
 };
 

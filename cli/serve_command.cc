@@ -1,10 +1,8 @@
 #include "cli/serve_command.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,6 +23,7 @@
 
 #include "bridge/http/server.h"
 #include "bridge/progtc/service.h"
+#include "cli/api_key.h"
 #include "cli/installation.h"
 #include "cli/policy_loader.h"
 #include "cli/serve_log.h"
@@ -56,50 +55,6 @@ bool is_loopback(const std::string& host) {
 
 // ---- the key ----
 
-std::string key_file() {
-  if (const char* xdg = std::getenv("XDG_STATE_HOME"); xdg && xdg[0] == '/')
-    return std::string(xdg) + "/progtc/api-key";
-  if (const char* home = std::getenv("HOME"); home && home[0] == '/')
-    return std::string(home) + "/.local/state/progtc/api-key";
-  return "";
-}
-
-std::string new_key() {
-  unsigned char bytes[24];
-  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
-    std::abort();  // the kernel has no randomness
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string key;
-  for (const unsigned char byte : bytes) {
-    key += kDigits[byte >> 4];
-    key += kDigits[byte & 15];
-  }
-  return key;
-}
-
-// The key of an earlier start, or a new one: printed once, and kept where only this user reads it.
-Result<std::string> stored_key() {
-  const std::string path = key_file();
-  if (path.empty()) return invalid("no API key, and no HOME to keep one in: set PROGTC_API_KEY");
-  const sys::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (file) {
-    struct stat info {};
-    if (::fstat(file.get(), &info) == -1) return from_errno(errno, "stat '" + path + "'");
-    if (info.st_uid != ::geteuid() || (info.st_mode & 077) != 0)
-      return invalid("the key in '" + path + "' could be read by others: remove the file, and a new key is made");
-    PROGTC_TRY(std::string key, sys::read_all(file.get(), 4096));
-    while (!key.empty() && (key.back() == '\n' || key.back() == ' ')) key.pop_back();
-    if (key.empty()) return invalid("the key in '" + path + "' is empty: remove the file, and a new key is made");
-    return key;
-  }
-  if (errno != ENOENT) return from_errno(errno, "open '" + path + "'");
-  const std::string key = new_key();
-  PROGTC_CHECK(sys::make_directories(fs::path(path).parent_path().string(), 0700));
-  PROGTC_CHECK(sys::write_file_atomically(path, key + "\n", 0600));
-  (void)std::fprintf(stderr, "progtc serve: made an API key, kept in %s: %s\n", path.c_str(), key.c_str());
-  return key;
-}
-
 Result<std::string> find_key(const ServeOptions& options) {
   std::string key = options.api_key;
   bool is_given = options.has_api_key;
@@ -115,7 +70,7 @@ Result<std::string> find_key(const ServeOptions& options) {
   }
   if (!options.has_no_tcp && !is_loopback(options.host))
     return invalid("--host " + options.host + " is more than this machine: give a key by --api-key or PROGTC_API_KEY");
-  return stored_key();
+  return stored_key(true);
 }
 
 // ---- policies ----

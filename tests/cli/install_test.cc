@@ -20,7 +20,8 @@ TEST(InstallTest, WhatIsInstalledRuns) {
         "share/progtc/policies/strict.json", "share/progtc/policies/schema.json", "share/progtc/apparmor/progtc-run",
         "share/man/man1/progtc-run.1", "share/man/man1/progtc.1", "share/bash-completion/completions/progtc-run",
         "share/bash-completion/completions/progtc", "share/zsh/site-functions/_progtc-run",
-        "share/zsh/site-functions/_progtc"})
+        "share/zsh/site-functions/_progtc", "lib/systemd/system/progtc.service", "lib/systemd/system/progtc.socket",
+        "lib/systemd/user/progtc.service", "lib/systemd/user/progtc.socket"})
     EXPECT_TRUE(fs::exists(prefix + "/" + file)) << file;
   bool has_byte_code = false;
   for (const auto& entry : fs::directory_iterator(prefix + "/lib/progtc/guest/progtc_guest/__pycache__"))

@@ -84,7 +84,7 @@ TEST_F(OptionDocsTest, BashCompletesInContext) {
              (words.starts_with("progtc-run") ? "_progtc_run" : "_progtc") + "; printf '%s ' \"${COMPREPLY[@]}\""});
     return end.out;
   };
-  EXPECT_EQ(complete("progtc ''"), "policy tools doctor ");
+  EXPECT_EQ(complete("progtc ''"), "policy tools doctor serve ");
   EXPECT_EQ(complete("progtc policy l"), "list learn ");
   EXPECT_EQ(complete("progtc doctor --j"), "--json ");
   EXPECT_EQ(complete("progtc-run --policy st"), "strict standard ");

@@ -1600,6 +1600,14 @@ except ToolError as error:
                     self.assertEqual((ended.status, ended.out), (harness.SETUP_FAILED, b""), str(ended))
                     self.assertTrue(ended.words.strip())
 
+    def test_the_doctor_has_it_execute_a_line(self):
+        progtc = str(harness.program()).removesuffix("-run")
+        for key, status, word in ((KEY, 0, "ok"), ("wrong-key-xyz", 1, "failed")):
+            with self.subTest(word):
+                self.lab.environment["PROGTC_API_KEY"] = key
+                ended = self.lab.execute([progtc, "doctor", "--daemon", self.daemon.url])
+                self.assertEqual((ended.status, ended.text.split()[0]), (status, word), str(ended))
+
     def test_a_wrong_key(self):
         ended = self.run_connected(self.daemon.url, self.lab.write("script.py", "print('never')"), key="wrong-key-xyz")
         self.assertEqual((ended.status, ended.out), (harness.SETUP_FAILED, b""), str(ended))
