@@ -169,6 +169,29 @@ class Endings(CliTest):
         ended = self.run_code("raise KeyboardInterrupt")
         self.assertIn(ended.status, (1, 130), str(ended))
 
+    def test_what_the_interpreters_finalization_does_is_done(self):
+        """Whatever is left behind: a run that leaves nothing ends without it."""
+        bodies = {
+            "nothing": ("x = [1, {'a': (2,)}]\ndef f(): pass\nprint('end')", "end\n"),
+            "an object": ("class A:\n  def __del__(self): print('gone')\na = A()\nprint('end')", "end\ngone\n"),
+            "a cycle": ("class A:\n  def __del__(self): print('gone')\na = A()\na.me = a\ndel a\nprint('end')", "end\ngone\n"),
+            "a file": ("f = open(1, 'w', closefd=False)\nf.write('late')\nprint('end')", "end\nlate"),
+            "a generator": ("def g():\n  try: yield\n  finally: print('closed')\nx = g()\nnext(x)\nprint('end')", "end\nclosed\n"),
+            "a weak reference": ("import weakref\ndef f(): pass\nweakref.finalize(f, print, 'gone')\nprint('end')", "end\ngone\n"),
+            "an exit handler": ("import atexit\natexit.register(print, 'handler')\nprint('end')", "end\nhandler\n"),
+            "a thread": ("import _thread, time, threading\ndef f():\n  time.sleep(0.2)\n  print('joined')\n"
+                         "threading.Thread(target=f).start()\nprint('end')", "end\njoined\n"),
+            "a class hidden in a list": ("class A:\n  def __del__(self): print('gone')\nx = [[(A(),)]]\nprint('end')",
+                                         "end\ngone\n"),
+            "what is not flushed": ("import sys\nsys.stdout.write('end')", "end"),
+        }  # fmt: skip
+        for name, (code, out) in bodies.items():
+            with self.subTest(name):
+                self.assert_prints(self.run_code(code), out)
+        with self.subTest("an output that cannot be written"):
+            ended = self.run_code("import sys, posix\nsys.stdout.write('x')\nposix.close(1)")
+            self.assertEqual(ended.status, 120, str(ended))
+
     def test_atexit_and_finally_run(self):
         code = "import atexit\natexit.register(print, 'at exit')\ntry:\n    raise SystemExit(4)\nfinally:\n    print('finally')"
         self.assert_prints(self.run_code(code), "finally\nat exit\n", 4)

@@ -1,8 +1,9 @@
 """The worker's main function."""
+import gc
 import posix
 import sys
 
-from . import execute, importing, jsontext, outcome, process, tools, tracebacks
+from . import execute, finalization, importing, jsontext, outcome, process, tools, tracebacks
 from .channel import DONE, READY, Channel
 from .errors import ToolError
 
@@ -35,11 +36,13 @@ def warm():
 
 def _run(job, channel):
     """Returns the exception to leave with, or None."""
-    program = value = failure = None
+    program = value = failure = before = None
     try:
         process.prepare(job)
         program = execute.Program(job)
-        value = program.run(_inject(job, channel, program))
+        injected = _inject(job, channel, program)
+        before = finalization.Before(gc.get_objects())
+        value = program.run(injected)
     except BaseException as error:
         failure = error
     # Handled out here, where no exception is being handled that would become the context of the next one.
@@ -48,6 +51,9 @@ def _run(job, channel):
     if failure is not None:
         return _fail(failure, program, channel)
     _finish(channel, outcome.success(value, channel.frame_bytes))
+    del value
+    if before.is_all():
+        posix._exit(0)
     return None
 
 
