@@ -23,12 +23,13 @@ def start(role, rest, modules):
         for word in rest:
             if word[:2] == "m:":
                 __import__(word[2:])
+    if role == "serve":
+        runtime.warm()
     # Nothing of what is here by now is ever garbage: the collections that the code causes, and the two when the
     # interpreter finalizes, need not look at it, nor write to pages that a template shares.
     import gc
     gc.freeze()
     if role == "serve":
-        runtime.warm()
         helper.serve()
     return runtime.main
 

@@ -31,16 +31,22 @@ class Program:
         self.source = None if self.mode == "module" else _source_of(job)
         self.code = None
 
-    def run(self, injected):
-        """Runs it as `__main__` with the names in `injected`, and returns the value of the last expression (mode
-        "code" only; None without one). Errors: whatever the code raises, SyntaxError included."""
-        namespace = self._make_main()
-        namespace.update(injected)
+    def prepare(self, injected):
+        """Makes `__main__`, with the names in `injected`, and compiles the code. Errors: SyntaxError, and whatever else
+        the compiler raises."""
+        self._namespace = self._make_main()
+        self._namespace.update(injected)
+        if self.mode != "module":
+            self.code = self._compile()
+
+    def run(self):
+        """Runs what is prepared, and returns the value of the last expression (mode "code" only; None without one).
+        Errors: whatever the code raises."""
+        namespace = self._namespace
         if self.mode == "module":
             from runpy import _run_module_as_main
             _run_module_as_main(self.module)
             return None
-        self.code = self._compile()
         if self.code.co_flags & _CO_COROUTINE:
             from asyncio import run
             run(eval(self.code, namespace))

@@ -11,7 +11,7 @@ from _thread import _count as count_threads
 __builtins__ = __builtins__.copy()
 
 _get_objects = gc.get_objects
-_MOST = 500  # objects that are looked at; more are no short run
+_MOST = 500  # objects of the code's; more are no short run
 _NEW_MODULES = 4  # beyond those that were there before the code
 
 
@@ -28,15 +28,11 @@ _PLAIN = {dict, list, tuple, set, frozenset, type(sys), type(_function), type(le
 class Before:
     """What was there before the code, of which nothing needs to be destroyed."""
 
-    def __init__(self, ours):
-        """`ours` are the run's own objects, made since the collector was frozen."""
+    def __init__(self):
         self._modules = len(sys.modules)
-        self._ours = {type(each) for each in ours}
-        self._streams = set()
-        for stream in (sys.stdin, sys.stdout, sys.stderr):
-            while stream is not None:
-                self._streams.add(id(stream))
-                stream = getattr(stream, "buffer", None) or getattr(stream, "raw", None)
+        self._objects = _get_objects()  # held, so that no later object gets the place of one of them
+        self._ids = set(map(id, self._objects))
+        self._ids.update(map(id, (self, self._objects, self._ids, self.__dict__)))
 
     def is_all(self):
         """Whether nothing has come since that finalization would have to take care of. Flushes stdout and stderr."""
@@ -46,11 +42,10 @@ class Before:
         if atexit is not None and atexit._ncallbacks() > 0 or gc.callbacks or sys.gettrace() or sys.getprofile():
             return False
         objects = _get_objects()
-        if len(objects) > _MOST:
+        if len(objects) > len(self._objects) + _MOST:
             return False
         for each in objects:
-            kind = type(each)
-            if kind not in _PLAIN and kind not in self._ours and id(each) not in self._streams:
+            if type(each) not in _PLAIN and id(each) not in self._ids:
                 return False
         try:
             sys.stdout.flush()

@@ -1,5 +1,4 @@
 """The worker's main function."""
-import gc
 import posix
 import sys
 
@@ -40,9 +39,9 @@ def _run(job, channel):
     try:
         process.prepare(job)
         program = execute.Program(job)
-        injected = _inject(job, channel, program)
-        before = finalization.Before(gc.get_objects())
-        value = program.run(injected)
+        program.prepare(_inject(job, channel, program))
+        before = finalization.Before()
+        value = program.run()
     except BaseException as error:
         failure = error
     # Handled out here, where no exception is being handled that would become the context of the next one.
