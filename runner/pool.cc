@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kSpawnDeadline{30};
 // A run that has just begun gets the processors for so long, if others are parked: most are over by then.
-constexpr std::chrono::milliseconds kAside{5};
+constexpr std::chrono::milliseconds kAside{3};
 constexpr std::chrono::seconds kQuiet{10};  // without a shortage, before one sandbox fewer is kept
 
 bool is_alive(const Sandbox& sandbox) {
@@ -202,11 +202,7 @@ asio::awaitable<RunOutcome> SandboxPool::run(RunRequest request, ChannelPeer& pe
   }
   request.run_id = without.run_id;
   auto behind = [this](asio::awaitable<void> rest) { tasks_.start(std::move(rest)); };
-  RunOutcome outcome =
-      co_await run_parked(executor_, std::move(request), std::move(*parked), peer, std::move(handle), behind);
-  busy_until_ = {};
-  work_.cancel();
-  co_return outcome;
+  co_return co_await run_parked(executor_, std::move(request), std::move(*parked), peer, std::move(handle), behind);
 }
 
 asio::awaitable<void> SandboxPool::stop() {

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
@@ -38,7 +39,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kTailBytes = 16 << 10;
-constexpr std::size_t kPipeBytes = 64 << 10;        // Linux's default pipe capacity (pipe(7))
+constexpr std::size_t kPipeBytes = 64 << 10;  // Linux's default pipe capacity (pipe(7))
+constexpr std::chrono::milliseconds kAside{2};
 constexpr std::chrono::seconds kSetUpDeadline{30};  // a machine that swaps needs a few
 
 std::chrono::microseconds since(Clock::time_point start) {
@@ -130,6 +132,10 @@ class Supervisor {
 
   // What run() leaves undone of a sandbox that was ready.
   asio::awaitable<void> clean_up() {
+    // The outcome is on its way to somebody who waits for it.
+    reaper_.expires_after(kAside);
+    auto [woken] = co_await reaper_.async_wait(use_result);
+    (void)woken;
     if (sandbox_ && sandbox_->init) {
       sandbox_->kill();
       co_await wait_for_init();
@@ -268,8 +274,10 @@ class Supervisor {
   asio::awaitable<void> supervise() {
     listener_ = std::make_unique<DenialListener>(executor_, std::move(sandbox_->listener), policy_, request_.learn);
     const auto running_since = Clock::now();
-    tasks_.start(converse());  // first: the worker waits for its job
+    tasks_.start(converse());
     watches_.start(listener_->listen());
+    // The worker waits for its job: it is sent in a few turns of the loop, before everything else is set up.
+    for (int turn = 0; turn < 4; ++turn) co_await asio::post(executor_, asio::use_awaitable);
     tasks_.start(relay(sandbox_->stdout_pipe, request_.out, outcome_.out));
     tasks_.start(relay(sandbox_->stderr_pipe, request_.err, outcome_.err));
     watches_.start(feed());

@@ -428,9 +428,9 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
       }
     }
     request_->observe(seconds(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began)));
-    note(outcome, http_request.peer.name);
     auto closed = co_await stream->close(encode_final(outcome, *wire));
-    (void)closed;  // a client that has gone was told of in the log, by the outcome
+    (void)closed;  // that a client has gone is in the log, by the outcome
+    note(outcome, http_request.peer.name);
     --at_work_;
     idle_.cancel();
   }

@@ -3,12 +3,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
-#include <set>
+#include <vector>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -39,14 +39,16 @@ T await_on(asio::io_context& context, asio::awaitable<T> task) {
   return std::move(*result);
 }
 
-std::set<std::string> groups_of_ours(const CgroupSite& site) {
-  std::set<std::string> found;
-  std::vector<std::string> parents;
-  if (!site.v2_parent.empty()) parents.push_back(site.v2_parent);
-  for (const auto& [controller, directory] : site.v1_parents) parents.push_back(directory);
-  for (const std::string& parent : parents)
+// Other tests make groups beside ours meanwhile: v2's names hold our pid, v1's lie in a group of this test's own.
+std::vector<std::string> groups_of_ours(const CgroupSite& site) {
+  std::vector<std::string> found;
+  const auto look = [&](const std::string& parent, const std::string& part) {
     for (const auto& entry : fs::directory_iterator(parent))
-      if (entry.path().filename().string().starts_with("progtc-")) found.insert(entry.path().string());
+      if (entry.is_directory() && entry.path().filename().string().find(part) != std::string::npos)
+        found.push_back(entry.path().string());
+  };
+  if (!site.v2_parent.empty()) look(site.v2_parent, "-" + std::to_string(::getpid()) + "-");
+  for (const auto& [controller, directory] : site.v1_parents) look(directory, "progtc-");
   return found;
 }
 
@@ -61,8 +63,11 @@ class PoolTest : public ::testing::Test {
     options.guest_dir = PROGTC_GUEST_DIR;
     options.site = find_cgroup_site(false);
     change(options);
+    for (auto& [controller, directory] : options.site.v1_parents) {
+      directory += "/pool-test-" + std::to_string(::getpid());
+      fs::create_directory(directory);
+    }
     site_ = options.site;
-    groups_before_ = groups_of_ours(site_);
     pool_.emplace(context_.get_executor(), std::move(options));
     pool_->start();
     const auto ready = await_on(context_, pool_->ready());
@@ -74,7 +79,8 @@ class PoolTest : public ::testing::Test {
   void TearDown() override {
     if (!pool_) return;
     await_on(context_, stop());
-    for (const std::string& group : groups_of_ours(site_)) EXPECT_TRUE(groups_before_.contains(group)) << group;
+    EXPECT_THAT(groups_of_ours(site_), ::testing::IsEmpty());
+    for (const auto& [controller, directory] : site_.v1_parents) ::rmdir(directory.c_str());
   }
   asio::awaitable<bool> stop() {
     co_await pool_->stop();
@@ -97,7 +103,6 @@ class PoolTest : public ::testing::Test {
 
   asio::io_context context_{1};
   CgroupSite site_;
-  std::set<std::string> groups_before_;
   std::optional<SandboxPool> pool_;
   std::shared_ptr<RunHandle> handle_;
 };
