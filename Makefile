@@ -104,6 +104,17 @@ tsan: deps ## Build and test under ThreadSanitizer
 slow: build ## Run the slow tests
 	$(subst --no-tests=error,,$(CTEST))/$(PRESET) -L '^slow$$'
 
+FUZZ_TIME ?= 600
+.PHONY: fuzz
+fuzz: deps deps-check ## Run each fuzz target for FUZZ_TIME seconds (600) under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake --preset fuzz
+	cmake --build --preset fuzz -j $(JOBS)
+	@for target in build/fuzz/tests/fuzz/*_fuzz; do \
+	  corpus=build/fuzz/corpus/$$(basename $$target); mkdir -p $$corpus; \
+	  echo "$$target, $(FUZZ_TIME) s"; \
+	  $$target -max_total_time=$(FUZZ_TIME) -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ $$corpus; \
+	done
+
 .PHONY: vm
 vm: build deps-vm ## Test control groups, systemd and forbidding settings in a virtual machine (KVM, or emulated in minutes)
 	@tests/vm/run_vm.py --build build/$(PRESET) $(VM)

@@ -62,6 +62,7 @@ Result<std::string> find_key(const ServeOptions& options) {
     if (const char* variable = std::getenv("PROGTC_API_KEY")) {
       key = variable;
       is_given = true;
+      ::unsetenv("PROGTC_API_KEY");  // no policy may pass it on
     }
   }
   if (is_given) {

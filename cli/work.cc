@@ -6,7 +6,6 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <map>
 #include <memory>
 
 #include <boost/asio/co_spawn.hpp>
@@ -26,14 +25,6 @@ namespace {
 
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
-
-std::map<std::string, std::string> environment_of(const policy::Environment& env) {
-  std::map<std::string, std::string> variables;
-  for (const std::string& name : env.pass)
-    if (const char* value = std::getenv(name.c_str())) variables[name] = value;
-  for (const auto& [name, value] : env.set) variables[name] = value;
-  return variables;
-}
 
 // A background job must not be stopped for reading a terminal it does not own, so it reads end of file.
 bool may_read_stdin() {
@@ -118,7 +109,7 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   request.out_dir = options.out.empty() ? "" : fs::absolute(options.out).lexically_normal().string();
   request.allow_degraded = {options.allow_degraded.begin(), options.allow_degraded.end()};
   request.job = std::move(work.job);
-  request.job.env = environment_of(policy.env);
+  request.job.env = runner::environment_of(policy.env);
   request.learn = std::move(hooks.learn);
   if (tools) {
     request.job.tools.emplace();

@@ -1,5 +1,7 @@
 #include "runner/job.h"
 
+#include <cstdlib>
+
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -68,6 +70,14 @@ std::string to_json(const Job& job) {
   put(writer, "executable", job.executable);
   writer.EndObject();
   return buffer.GetString();
+}
+
+std::map<std::string, std::string> environment_of(const policy::Environment& env) {
+  std::map<std::string, std::string> variables;
+  for (const std::string& name : env.pass)
+    if (const char* value = std::getenv(name.c_str())) variables[name] = value;
+  for (const auto& [name, value] : env.set) variables[name] = value;
+  return variables;
 }
 
 }  // namespace progtc::runner

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "policy/model.h"
+
 namespace progtc::runner {
 
 // What a worker is told to do: the `job` frame of docs/protocol.md.
@@ -27,5 +29,8 @@ struct Job {
 };
 
 std::string to_json(const Job& job);
+
+// What a policy makes of this process's environment: the variables it passes on, where they are set, and its own.
+std::map<std::string, std::string> environment_of(const policy::Environment& env);
 
 }  // namespace progtc::runner

@@ -88,7 +88,12 @@ asio::awaitable<void> SandboxPool::fill() {
       (void)woken;
       continue;
     }
+    const bool had_template = nest_ != nullptr;
     auto made = co_await make();
+    if (!made && had_template && !is_stopping_) {  // which may have died: a new one, at once
+      nest_.reset();
+      made = co_await make();
+    }
     if (is_stopping_) break;
     if (made) {
       failures = 0;

@@ -13,8 +13,8 @@
 namespace progtc::runner {
 
 struct FileToCopy {
-  std::string source;  // host path
-  std::string target;  // relative to the working directory: "data/input.csv"
+  std::string source;                    // host path
+  std::string target;                    // relative to the working directory: "data/input.csv"
   std::optional<std::string> content{};  // instead of what is at `source`
 };
 

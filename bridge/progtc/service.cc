@@ -325,6 +325,20 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     co_return http::error_response(409, "that tool call is over: answered, timed out or cancelled");
   }
 
+  class AtWork {
+   public:
+    explicit AtWork(Core& core) : core_(core) { ++core_.at_work_; }
+    AtWork(const AtWork&) = delete;
+    AtWork& operator=(const AtWork&) = delete;
+    ~AtWork() {
+      --core_.at_work_;
+      core_.idle_.cancel();
+    }
+
+   private:
+    Core& core_;
+  };
+
   // A place for one execution, given back when this goes.
   class Place {
    public:
@@ -398,7 +412,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
       waiter->turn.cancel();
       handle->cancel(0, kClientGone);
     });
-    ++at_work_;
+    const AtWork at_work(*this);
     runner::RunOutcome outcome;
     {
       Place place(*this);
@@ -431,8 +445,6 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     auto closed = co_await stream->close(encode_final(outcome, *wire));
     (void)closed;  // that a client has gone is in the log, by the outcome
     note(outcome, http_request.peer.name);
-    --at_work_;
-    idle_.cancel();
   }
 
   asio::awaitable<runner::RunOutcome> run(Kind& kind, ExecuteRequest wanted, std::shared_ptr<RemoteTools> tools,
@@ -453,7 +465,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     request.job.argv = {"-c"};
     request.job.cwd = policy::kWorkPath;
     request.job.path = {policy::kWorkPath};
-    request.job.env = kind.policy.env.set;
+    request.job.env = runner::environment_of(kind.policy.env);
     request.job.tools = std::move(wanted.tool_names);
 
     OutputEvents out(stream, OutputStream::kStdout);

@@ -263,9 +263,9 @@ static void confine_worker(struct request* request, int has_host_proc) {
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-/* A clone of the template shares its memory until it writes to it, and pays for each page then. Nobody waits for a parked
- * sandbox, so it pays now: for every private page that can be written, as /proc/self/maps lists them. A help, not a need:
- * whatever fails is left to happen later. */
+/* A clone of the template shares its memory until it writes to it, and pays for each page then. Nobody waits for a
+ * parked sandbox, so it pays now: for every private page that can be written, as /proc/self/maps lists them. A help,
+ * not a need: whatever fails is left to happen later. */
 static void take_pages(void) {
   const int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
   if (maps == -1) return;

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <vector>
 
@@ -156,6 +158,18 @@ TEST_F(PoolTest, PreloadedModulesAreThereAtOnce) {
   if (!starts([](auto& options) { options.policy.python.preload = {"decimal"}; }))
     GTEST_SKIP() << "no user namespaces here";
   EXPECT_EQ(run("import sys; print('decimal' in sys.modules)").out.bytes, "True\n");
+}
+
+TEST_F(PoolTest, ATemplateThatDiesIsReplaced) {
+  if (!starts()) GTEST_SKIP() << "no user namespaces here";
+  const auto children = fs::path("/proc/self/task") / std::to_string(::getpid()) / "children";
+  pid_t pid = 0;
+  std::ifstream(children) >> pid;
+  ASSERT_GT(pid, 0);
+  ASSERT_EQ(::kill(pid, SIGKILL), 0);
+  const auto outcome = run("print('still here')");
+  EXPECT_EQ(outcome.out.bytes, "still here\n") << outcome.cause;
+  EXPECT_EQ(pool_->numbers().templates, 2u);
 }
 
 TEST_F(PoolTest, ACancelledRunEndsItsSandbox) {
