@@ -31,6 +31,7 @@ def start(role, rest, modules):
     gc.freeze()
     if role == "serve":
         helper.serve()
+        runtime.rehearse()
     return runtime.main
 
 

@@ -22,7 +22,6 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -259,38 +258,6 @@ static void confine_worker(struct request* request, int has_host_proc) {
   close(status);
 }
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
-#endif
-
-/* A clone of the template shares its memory until it writes to it, and pays for each page then. Nobody waits for a
- * parked sandbox, so it pays now: for every private page that can be written, as /proc/self/maps lists them. A help,
- * not a need: whatever fails is left to happen later. */
-static void take_pages(void) {
-  const int maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (maps == -1) return;
-  char text[4096];
-  size_t held = 0;
-  for (;;) {
-    const ssize_t got = read(maps, text + held, sizeof text - 1 - held);
-    if (got <= 0) break;
-    held += (size_t)got;
-    text[held] = '\0';
-    char* line = text;
-    for (char* end; (end = strchr(line, '\n')); line = end + 1) {
-      unsigned long from, to;
-      char mode[5];
-      /* "7f0000000000-7f0000021000 rw-p …" (proc_pid_maps(5)) */
-      if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3 && memcmp(mode, "rw-p", 4) == 0)
-        (void)madvise((void*)from, to - from, MADV_POPULATE_WRITE);
-    }
-    held -= (size_t)(line - text);
-    memmove(text, line, held);
-    if (held == sizeof text - 1) break; /* no line is that long */
-  }
-  close(maps);
-}
-
 /* The child of clone3: prepares the fresh parts, forks the worker and stays as init. Returns in the worker only. */
 static void become_sandbox(struct request* request) {
   const struct progtc_spawn* head = &request->u.head;
@@ -324,7 +291,6 @@ static void become_sandbox(struct request* request) {
   close(signal_fd);
   sigprocmask(SIG_SETMASK, &before, NULL);
   confine_worker(request, 1);
-  take_pages();
 }
 
 static long clone_sandbox(const struct request* request, int* pidfd) {

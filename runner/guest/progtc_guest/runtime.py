@@ -33,6 +33,18 @@ def warm():
     jsontext.load()
 
 
+def rehearse():
+    """For a worker that is parked: goes through the motions of a run. A clone of the template shares its memory until it
+    writes to it, and nobody waits for these pages yet."""
+    job = jsontext.decode_job(b'{"mode":"code","code":"x = [1]\\nx","argv":["-c"],"env":{},"executable":"/usr/bin/python3"}')
+    process.prepare(job)
+    program = execute.Program(job)
+    program.prepare({})
+    before = finalization.Before()
+    outcome.success(program.run(), 1 << 16)
+    before.is_all()
+
+
 def _run(job, channel):
     """Returns the exception to leave with, or None."""
     program = value = failure = before = None
