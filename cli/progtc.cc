@@ -1,6 +1,7 @@
 // progtc: everything around a run: policies, tools, and what this machine can do.
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,12 +47,9 @@ int dispatch(const CLI::App& app, const ProgtcOptions& options) {
   return call_tool(console, options);
 }
 
-int main_program(int argc, char** argv) {
-  CLI::App app("", "progtc");
-  ProgtcOptions options;
+// Nothing: go on. Else the exit status.
+std::optional<int> parse(CLI::App& app, ProgtcOptions& options, const std::vector<std::string>& arguments) {
   define_progtc(app, options);
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (!arguments.empty() && arguments[0] == kRemoteRun) return remote_run({arguments.begin() + 1, arguments.end()});
   const std::size_t own = count_arguments(app, arguments);
   try {
     // CLI11 takes the words in reverse.
@@ -63,7 +61,31 @@ int main_program(int argc, char** argv) {
     return kWrongUsage;
   }
   options.run.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
-  const int status = dispatch(app, options);
+  return std::nullopt;
+}
+
+int main_program(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments[0] == kRemoteRun) return remote_run({arguments.begin() + 1, arguments.end()});
+  CLI::App app("", "progtc");
+  ProgtcOptions options;
+  if (const auto status = parse(app, options, arguments)) return *status;
+  int status = 0;
+  if (options.serve.config.empty()) {
+    status = dispatch(app, options);
+  } else {
+    // Once more, with the file's words in front of those that were typed.
+    const auto words = read_serve_config(options.serve.config, *app.get_subcommand("serve"));
+    if (!words) {
+      (void)std::fprintf(stderr, "progtc serve: %s\n", words.error().context.c_str());
+      return kWrongUsage;
+    }
+    arguments.insert(arguments.begin() + 1, words->begin(), words->end());
+    CLI::App whole("", "progtc");
+    ProgtcOptions configured;
+    if (const auto wrong = parse(whole, configured, arguments)) return *wrong;
+    status = dispatch(whole, configured);
+  }
   return std::fflush(stdout) == 0 ? status : 1;
 }
 

@@ -19,9 +19,12 @@ import pathlib
 import re
 import signal
 import socket
+import ssl
 import stat
+import subprocess
 import textwrap
 import time
+import urllib.request
 
 import daemon_lab
 import harness
@@ -1336,6 +1339,48 @@ def parse_metrics(text):
 
 class Operations(DaemonTest):
     """What whoever runs the daemon sees of it."""
+
+    def test_a_configuration_file(self):
+        config = self.lab.write("serve.json", """{
+            // comments are allowed
+            "code-execution-timeout": 1,
+            "allow-policy": ["standard"],
+            "log-format": "json",
+        }""")  # fmt: skip
+        daemon = self.serve("--config", config)
+        self.assert_ends(self.execute("import time\ntime.sleep(60)", daemon=daemon), "timeout")
+        self.assert_prints(self.execute("print(1)", daemon=daemon, policy="standard"), "1\n")
+        with self.subTest("what is typed wins"):
+            daemon = self.serve("--config", config, "--code-execution-timeout", "20")
+            self.assert_prints(self.execute("import time\ntime.sleep(1.5)\nprint(1)", daemon=daemon), "1\n")
+
+    def test_a_configuration_file_that_is_wrong(self):
+        for text, word in (('{"prot": 1}', "port"), ('{"port": [1, {}]}', "port"), ("{", "serve.json"), ('{"queue": "many"}', "many"),
+                           ('{"host": true}', "host"), ('{"config": "x"}', "config")):  # fmt: skip
+            with self.subTest(text):
+                daemon = self.start("--config", self.lab.write("serve.json", text))
+                self.assertNotIn(daemon.wait(), (0, None), daemon)
+                self.assertIn(word, daemon.log)
+        daemon = self.start("--config", self.lab.path / "missing.json")
+        self.assertNotIn(daemon.wait(), (0, None), daemon)
+        self.assertIn("missing.json", daemon.log)
+
+    def test_tls(self):
+        key, certificate = self.lab.path / "key.pem", self.lab.path / "certificate.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
+             "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True,
+        )  # fmt: skip
+        daemon = self.start("--tls-cert", certificate, "--tls-key", key)
+        wait_until(lambda: daemon.process.poll() is not None or "listening on https://" in daemon.log, 30, "its first line")
+        url = re.search(r"https://\S+", daemon.log)[0]
+        context = ssl.create_default_context(cafile=certificate)
+        with urllib.request.urlopen(url + "/ping", context=context, timeout=30) as answer:
+            self.assertEqual(answer.status, 200)
+        with self.subTest("a key that is missing"):
+            daemon = self.start("--tls-cert", certificate, "--tls-key", self.lab.path / "nothing.pem")
+            self.assertNotIn(daemon.wait(), (0, None), daemon)
+            self.assertIn("nothing.pem", daemon.log)
 
     def metrics(self, daemon):
         with daemon.connect() as connection:
