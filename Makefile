@@ -72,7 +72,7 @@ soak: ## Run the daemon at half its peak rate for ten minutes: memory and descri
 .PHONY: check
 check: format shell tidy asan tsan slow ## Everything a change must pass: format, lint, sanitizers, slow tests
 
-.PHONY: format format-fix shell tidy asan asan-units tsan slow
+.PHONY: format format-fix shell tidy asan tsan slow
 SOURCES = find . \( -name build -o -name .git \) -prune -o \( -name '*.h' -o -name '*.cc' -o -name '*.c' \) -print0
 format: deps-check ## Check that clang-format would change nothing
 	$(SOURCES) | xargs -0 -r clang-format --dry-run -Werror
@@ -90,11 +90,6 @@ asan: deps ## Build and test under AddressSanitizer and UndefinedBehaviorSanitiz
 	cmake --preset asan
 	cmake --build --preset asan -j $(JOBS)
 	$(CTEST)/asan $(SANITIZED)
-
-asan-units: deps ## The same, without the tests that need a sandbox
-	cmake --preset asan
-	cmake --build --preset asan -j $(JOBS)
-	$(CTEST)/asan -L '^(unit|bridge)$$' -E '^(house_examples|guest_)'
 
 tsan: deps ## Build and test under ThreadSanitizer
 	cmake --preset tsan
