@@ -30,8 +30,8 @@ class ToolCategory final : public boost::system::error_category {
 }  // namespace
 
 const boost::system::error_category& tool_category() noexcept {
-  static const ToolCategory category;
-  return category;
+  static const ToolCategory kCategory;
+  return kCategory;
 }
 
 boost::system::error_code make_error_code(ToolErrc code) noexcept { return {static_cast<int>(code), tool_category()}; }

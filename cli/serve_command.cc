@@ -211,7 +211,7 @@ class Daemon {
       runner::sweep_cgroups(service.site);
     }
     service_ = std::make_unique<bridge::Service>(
-        context_.get_executor(), std::move(service), std::move(policies),
+        context_.get_executor(), std::move(service), policies,
         [this](const std::string& event, const ServeLog::Fields& fields) { log_.event(event, fields); });
     return {};
   }
@@ -254,7 +254,7 @@ class Daemon {
       log_.event("policies kept", {{"problem", policies.error().context}});
       return;
     }
-    service_->set_policies(std::move(*policies));
+    service_->set_policies(*policies);
     log_.event("policies read again", {});
   }
 

@@ -110,27 +110,27 @@ std::uint64_t resident_bytes() {
 
 class Service::Core : public std::enable_shared_from_this<Service::Core> {
  public:
-  Core(asio::any_io_executor executor, ServiceOptions options, Policies policies, Log log)
+  Core(asio::any_io_executor executor, ServiceOptions options, const Policies& policies, Log log)
       : executor_(std::move(executor)),
         options_(std::move(options)),
         authentication_(options_.api_key),
         log_(std::move(log)),
         pools_(executor_),
         idle_(executor_, Clock::time_point::max()) {
-    set_policies(std::move(policies));
+    set_policies(policies);
     define_metrics();
   }
 
-  void set_policies(Policies policies) {
+  void set_policies(const Policies& policies) {
     std::map<std::string, std::shared_ptr<Kind>> kinds;
-    for (auto& [name, policy] : policies) {
+    for (const auto& [name, policy] : policies) {
       const auto old = kinds_.find(name);
       if (old != kinds_.end() && old->second->policy == policy) {
         kinds[name] = old->second;
         continue;
       }
       auto kind = std::make_shared<Kind>();
-      kind->policy = std::move(policy);
+      kind->policy = policy;
       runner::SandboxPool::Options pool;
       pool.policy = kind->policy;
       pool.site = options_.site;
@@ -539,13 +539,13 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
   Histogram* tool_time_ = nullptr;
 };
 
-Service::Service(asio::any_io_executor executor, ServiceOptions options, Policies policies, Log log)
-    : core_(std::make_shared<Core>(std::move(executor), std::move(options), std::move(policies), std::move(log))) {}
+Service::Service(asio::any_io_executor executor, ServiceOptions options, const Policies& policies, Log log)
+    : core_(std::make_shared<Core>(std::move(executor), std::move(options), policies, std::move(log))) {}
 Service::~Service() = default;
 asio::awaitable<Result<void>> Service::start() { return core_->start(); }
 asio::awaitable<void> Service::handle(http::Exchange& exchange) { return core_->handle(exchange); }
 std::optional<http::Response> Service::refuse(const http::Request& request) { return core_->refuse(request); }
-void Service::set_policies(Policies policies) { core_->set_policies(std::move(policies)); }
+void Service::set_policies(const Policies& policies) { core_->set_policies(policies); }
 asio::awaitable<void> Service::stop(Clock::time_point deadline) { return core_->stop(deadline); }
 Metrics& Service::metrics() { return core_->metrics(); }
 

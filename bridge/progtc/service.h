@@ -43,7 +43,7 @@ struct ServiceOptions {
 // Everything runs on `executor`, which must not run two handlers at once.
 class Service {
  public:
-  Service(boost::asio::any_io_executor executor, ServiceOptions options, Policies policies, Log log);
+  Service(boost::asio::any_io_executor executor, ServiceOptions options, const Policies& policies, Log log);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -56,7 +56,7 @@ class Service {
   boost::asio::awaitable<void> handle(http::Exchange& exchange);
   // From now on requests are served under these; executions under way go on under theirs. `default_policy` has to be
   // among them.
-  void set_policies(Policies policies);
+  void set_policies(const Policies& policies);
   // New executions are refused from now on. Executions under way have until `deadline` and are ended then; returns when
   // nothing is left of any sandbox.
   boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point deadline);
