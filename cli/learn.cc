@@ -104,13 +104,12 @@ bool is_shown_here(const runner::RootPlan& plan, const std::string& path, const 
 }
 
 // ---- Reading the caller: what a pointer of a stopped call points to. The learner decides nothing by it.
-// ---------------
 
 std::string read_memory(pid_t pid, std::uint64_t address, std::size_t size) {
   std::string bytes(size, '\0');
   iovec local{bytes.data(), size};
-  iovec remote{reinterpret_cast<void*>(address),
-               size};  // NOLINT(performance-no-int-to-ptr): an address in another process
+  // An address in another process. NOLINTNEXTLINE(performance-no-int-to-ptr)
+  iovec remote{reinterpret_cast<void*>(address), size};
   const ssize_t got = ::process_vm_readv(pid, &local, 1, &remote, 1, 0);
   bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   return bytes;
