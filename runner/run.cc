@@ -147,9 +147,9 @@ class Supervisor {
   // ---- set-up ----
 
   asio::awaitable<Result<void>> set_up() {
-    auto interpreter =
-        find_interpreter(policy_.python.interpreter, std::getenv("PATH") ? std::getenv("PATH") : "/usr/bin:/bin",
-                         default_cache_dir(), request_.project_dir);
+    const char* path = std::getenv("PATH");
+    auto interpreter = find_interpreter(policy_.python.interpreter, path ? path : "/usr/bin:/bin", default_cache_dir(),
+                                        request_.project_dir);
     if (!interpreter) co_return interpreter.error();
     // Opened before the code runs: afterwards a directory it may write could hold a link of this name.
     if (!request_.out_dir.empty()) {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 32;
 constexpr std::size_t kMaxNodes = 10'000;
-constexpr std::size_t kMaxText = 1024 * 1024;
+constexpr std::size_t kMaxText = 1024UL * 1024;
 
 Error bad(std::string what) {
   return Error{boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(what)};
