@@ -97,7 +97,7 @@ tsan: deps ## Build and test under ThreadSanitizer
 	$(TSAN_RUN) $(CTEST)/tsan $(SANITIZED)
 
 slow: build ## Run the slow tests
-	$(subst --no-tests=error,,$(CTEST))/$(PRESET) -L '^slow$$'
+	$(CTEST)/$(PRESET) -L '^slow$$'
 
 FUZZ_TIME ?= 600
 .PHONY: fuzz
