@@ -141,7 +141,7 @@ void raise_descriptor_limit() {
 class Daemon {
  public:
   explicit Daemon(const ServeOptions& options)
-      : options_(options), log_(options.log_format == "json"), signals_(context_), shutdown_(context_) {}
+      : options_(options), log_(options.log_format == "json"), signals_(context_) {}
 
   int run() {
     if (auto ready = set_up(); !ready) {
@@ -220,6 +220,7 @@ class Daemon {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
     wait_for_signal();
     auto ready = co_await service_->start();
+    if (is_stopping_) co_return;  // by a signal, which has seen to it
     if (!ready) {
       (void)std::fprintf(stderr, "progtc serve: no sandbox can be made: %s\n", ready.error().context.c_str());
       status_ = 1;
@@ -272,7 +273,6 @@ class Daemon {
   ServeLog log_;
   asio::io_context context_{1};
   asio::signal_set signals_;
-  asio::steady_timer shutdown_;
   std::unique_ptr<bridge::Service> service_;
   std::unique_ptr<bridge::http::Server> server_;
   std::vector<std::string> listening_;

@@ -125,8 +125,9 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     std::map<std::string, std::shared_ptr<Kind>> kinds;
     for (const auto& [name, policy] : policies) {
       const auto old = kinds_.find(name);
-      if (old != kinds_.end() && old->second->policy == policy) {
-        kinds[name] = old->second;
+      const bool is_known = old != kinds_.end();
+      if (is_known && old->second->policy == policy) {
+        kinds[name] = std::move(old->second);
         continue;
       }
       auto kind = std::make_shared<Kind>();
@@ -139,12 +140,12 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
       pool.least = std::min(options_.pool, kMaxParked);
       pool.most = std::clamp(options_.max_concurrent, pool.least, kMaxParked);
       kind->pool = std::make_shared<runner::SandboxPool>(executor_, std::move(pool));
-      if (!kinds_.empty()) start_pool(*kind);
+      if (is_known && old->second->has_started) start_pool(*kind);
       kinds[name] = std::move(kind);
     }
     kinds_.swap(kinds);
     for (auto& [name, kind] : kinds)
-      if (kinds_.count(name) == 0 || kinds_[name] != kind) pools_.start(retire(kind));
+      if (kind) pools_.start(retire(std::move(kind)));  // what was kept has been moved out of it
   }
 
   asio::awaitable<Result<void>> start() {
@@ -252,14 +253,9 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     kind.pool->start();
   }
 
-  // Executions under way keep the kind; what is left of it goes with the last of them.
+  // Executions under way keep the kind, and each tells when it has ended.
   asio::awaitable<void> retire(std::shared_ptr<Kind> kind) {
-    while (kind.use_count() > 1 && !is_stopping_) {
-      asio::steady_timer pause(executor_, std::chrono::milliseconds(200));
-      auto [woken] = co_await pause.async_wait(use_result);
-      (void)woken;
-    }
-    while (kind.use_count() > 1) {  // stop() ends the executions
+    while (kind.use_count() > 1) {
       auto [woken] = co_await idle_.async_wait(use_result);
       (void)woken;
     }

@@ -178,6 +178,11 @@ class Endings(CliTest):
             "a file": ("f = open(1, 'w', closefd=False)\nf.write('late')\nprint('end')", "end\nlate"),
             "a generator": ("def g():\n  try: yield\n  finally: print('closed')\nx = g()\nnext(x)\nprint('end')", "end\nclosed\n"),
             "a weak reference": ("import weakref\ndef f(): pass\nweakref.finalize(f, print, 'gone')\nprint('end')", "end\ngone\n"),
+            "an object that the collector does not know": (
+                "class A:\n  __slots__ = ()\n  def __del__(self): print('gone')\na = A()\nprint('end')", "end\ngone\n"),
+            "an exit handler whose module is gone": (
+                "import atexit, sys\natexit.register(print, 'handler')\ndel sys.modules['atexit']\nprint('end')", "end\nhandler\n"),
+            "names that are gone": ("import gc, sys\ndel gc.callbacks, gc.get_objects, sys.gettrace\nprint('end')", "end\n"),
             "an exit handler": ("import atexit\natexit.register(print, 'handler')\nprint('end')", "end\nhandler\n"),
             "a thread": ("import _thread, time, threading\ndef f():\n  time.sleep(0.2)\n  print('joined')\n"
                          "threading.Thread(target=f).start()\nprint('end')", "end\njoined\n"),

@@ -7,10 +7,13 @@ containers and functions, only the returning of memory remains, and it can be le
 import gc
 import sys
 from _thread import _count as count_threads
+from atexit import _ncallbacks as count_exit_handlers
+from sys import getprofile, gettrace
 
 __builtins__ = __builtins__.copy()
 
 _get_objects = gc.get_objects
+_collector_hooks = gc.callbacks
 _MOST = 500  # objects of the code's; more are no short run
 _NEW_MODULES = 4  # beyond those that were there before the code
 
@@ -36,10 +39,15 @@ class Before:
 
     def is_all(self):
         """Whether nothing has come since that finalization would have to take care of. Flushes stdout and stderr."""
+        try:
+            return self._is_all()
+        except BaseException:  # of the code's making: a module without its names, a stream that fails (status 120)
+            return False
+
+    def _is_all(self):
         if len(sys.modules) > self._modules + _NEW_MODULES or count_threads() > 0:
             return False
-        atexit = sys.modules.get("atexit")
-        if atexit is not None and atexit._ncallbacks() > 0 or gc.callbacks or sys.gettrace() or sys.getprofile():
+        if count_exit_handlers() > 0 or _collector_hooks or gettrace() or getprofile():
             return False
         objects = _get_objects()
         if len(objects) > len(self._objects) + _MOST:
@@ -47,9 +55,6 @@ class Before:
         for each in objects:
             if type(each) not in _PLAIN and id(each) not in self._ids:
                 return False
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        except BaseException:  # finalization says so, and exits with 120
-            return False
+        sys.stdout.flush()
+        sys.stderr.flush()
         return True
