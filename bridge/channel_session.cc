@@ -17,9 +17,9 @@
 
 #include "bridge/envelope.h"
 #include "bridge/frame.h"
-#include "bridge/random_id.h"
 #include "bridge/tool_rules.h"
 #include "bridge/utf8.h"
+#include "runner/sys/random.h"
 
 namespace progtc::bridge {
 namespace {
@@ -228,7 +228,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
       refuse(call.id, ReplyError{"denied", "ToolDenied", std::move(*denied)});
       return;
     }
-    ToolCall work{.id = random_id(),
+    ToolCall work{.id = sys::random_hex(16),
                   .tool = std::move(call.tool),
                   .args = Json{std::string(call.args)},
                   .kwargs = Json{std::string(call.kwargs)},

@@ -83,4 +83,8 @@ ToolFailure tool_failure_of(const Error& error) {
   return {"ToolCallError", error.context};
 }
 
+boost::asio::awaitable<Result<Json>> NoTools::call(ToolCall call) {
+  co_return Error{make_error_code(ToolErrc::kNotFound), "no tool is called '" + call.tool + "'"};
+}
+
 }  // namespace progtc::bridge

@@ -67,4 +67,11 @@ class ToolHost {
   virtual boost::asio::awaitable<Result<Json>> call(ToolCall call) = 0;
 };
 
+// For a run that has none.
+class NoTools final : public ToolHost {
+ public:
+  std::vector<ToolInfo> list() const override { return {}; }
+  boost::asio::awaitable<Result<Json>> call(ToolCall call) override;
+};
+
 }  // namespace progtc::bridge

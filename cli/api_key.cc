@@ -1,7 +1,6 @@
 #include "cli/api_key.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include <filesystem>
 
 #include "runner/sys/file.h"
+#include "runner/sys/random.h"
 #include "runner/sys/unique_fd.h"
 
 namespace progtc::cli {
@@ -25,19 +25,6 @@ std::string key_file() {
   if (const char* home = std::getenv("HOME"); home && home[0] == '/')
     return std::string(home) + "/.local/state/progtc/api-key";
   return "";
-}
-
-std::string new_key() {
-  unsigned char bytes[24];
-  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
-    std::abort();  // the kernel has no randomness
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string key;
-  for (const unsigned char byte : bytes) {
-    key += kDigits[byte >> 4];
-    key += kDigits[byte & 15];
-  }
-  return key;
 }
 
 }  // namespace
@@ -57,7 +44,7 @@ Result<std::string> stored_key(bool may_make_one) {
     return key;
   }
   if (errno != ENOENT || !may_make_one) return from_errno(errno, "open '" + path + "'");
-  const std::string key = new_key();
+  const std::string key = sys::random_hex(24);
   PROGTC_CHECK(sys::make_directories(fs::path(path).parent_path().string(), 0700));
   PROGTC_CHECK(sys::write_file_atomically(path, key + "\n", 0600));
   (void)std::fprintf(stderr, "progtc serve: made an API key, kept in %s: %s\n", path.c_str(), key.c_str());

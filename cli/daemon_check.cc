@@ -17,18 +17,10 @@ namespace {
 
 namespace asio = boost::asio;
 
-class NoTools final : public bridge::ToolHost {
- public:
-  std::vector<bridge::ToolInfo> list() const override { return {}; }
-  asio::awaitable<Result<bridge::Json>> call(bridge::ToolCall) override {
-    co_return Error{make_error_code(bridge::ToolErrc::kNotFound), "no tools here"};
-  }
-};
-
 Result<bridge::RemoteOutcome> execute(const bridge::ServerAddress& address, const bridge::ClientOptions& options) {
   bridge::ExecuteRequest request;
   request.code = "print(6 * 7)";
-  NoTools tools;
+  bridge::NoTools tools;
   asio::io_context context(1);
   std::optional<Result<bridge::RemoteOutcome>> result;
   std::exception_ptr bug;

@@ -30,14 +30,6 @@ constexpr std::size_t kMaxFileBytes = 8 << 20;  // the daemon's own limit of all
 
 Error invalid(const std::string& what) { return Error{make_error_code(boost::system::errc::invalid_argument), what}; }
 
-class NoTools final : public bridge::ToolHost {
- public:
-  std::vector<bridge::ToolInfo> list() const override { return {}; }
-  asio::awaitable<Result<bridge::Json>> call(bridge::ToolCall call) override {
-    co_return Error{make_error_code(bridge::ToolErrc::kNotFound), "no tool is called '" + call.tool + "'"};
-  }
-};
-
 // What is bound, limited and reported is the daemon's business; an option that would be ignored is refused.
 Result<void> check_remote(const RunOptions& options, const CLI::App& app) {
   for (const char* option : {"--ro", "--rw", "--out", "--env", "--memory", "--cpus", "--pids", "--python", "--venv",
@@ -109,7 +101,7 @@ int remote_run(const std::vector<std::string>& arguments) {
   if (auto checked = check_remote(options, app); !checked) return fail(checked.error());
   auto loaded = load_tools(options.tools, console);
   if (!loaded) return fail(loaded.error());
-  std::shared_ptr<bridge::ToolHost> tools = *loaded ? *loaded : std::make_shared<NoTools>();
+  std::shared_ptr<bridge::ToolHost> tools = *loaded ? *loaded : std::make_shared<bridge::NoTools>();
   auto request = make_request(options, app, *tools);
   if (!request) return fail(request.error());
 

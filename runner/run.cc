@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +28,7 @@
 #include "runner/parked.h"
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
+#include "runner/sys/random.h"
 #include "runner/task_group.h"
 #include "runner/template.h"
 
@@ -62,18 +62,7 @@ void keep(Captured& captured, std::string_view bytes, std::size_t cap) {
 
 }  // namespace
 
-std::string new_run_id() {
-  unsigned char bytes[16];
-  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
-    std::abort();  // the kernel has no randomness
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string id;
-  for (const unsigned char byte : bytes) {
-    id += kDigits[byte >> 4];
-    id += kDigits[byte & 15];
-  }
-  return id;
-}
+std::string new_run_id() { return sys::random_hex(16); }
 
 class Supervisor {
  public:

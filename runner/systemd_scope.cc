@@ -44,7 +44,7 @@ struct Library {
 };
 
 struct WaitedJob {
-  const Library* library = nullptr;
+  const Library* bus = nullptr;
   std::string unit;
   bool is_over = false;
   std::string result;
@@ -56,7 +56,7 @@ int on_job_removed(sd_bus_message* message, void* userdata, sd_bus_error*) {
   const char* job = nullptr;
   const char* unit = nullptr;
   const char* result = nullptr;
-  if (waited->library->message_read(message, "uoss", &id, &job, &unit, &result) >= 0 && waited->unit == unit) {
+  if (waited->bus->message_read(message, "uoss", &id, &job, &unit, &result) >= 0 && waited->unit == unit) {
     waited->is_over = true;
     waited->result = result;
   }
@@ -117,7 +117,7 @@ Result<bool> is_unit_delegated() {
 Result<void> enter_systemd_scope() {
   PROGTC_TRY(const auto bus, connect());
   WaitedJob waited;
-  waited.library = &library();
+  waited.bus = &library();
   waited.unit = "progtc-" + std::to_string(::getpid()) + ".scope";
   if (const int failed =
           library().match_signal(bus.get(), nullptr, kService, kPath, kManager, "JobRemoved", on_job_removed, &waited);

@@ -95,6 +95,7 @@ Result<UniqueFd> lock_folder(const std::string& path) {
   for (int tries = 1; ::flock(fd.get(), LOCK_EX | LOCK_NB) == -1; ++tries) {
     const int err = errno;
     if ((err != EWOULDBLOCK && err != EINTR) || tries == kTries) return from_errno(err, "lock '" + folder + "'");
+    // Before anything is served: for a second at most, as flock(2) has no deadline of its own.
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return fd;

@@ -69,7 +69,7 @@ std::optional<SseEvent> SseParser::end_line() {
     data.pop_back();
     SseEvent event;
     if (!type.empty()) event.event = to_utf8(type);
-    event.data = to_utf8(data);
+    event.data = std::move(data);
     event.last_event_id = last_event_id_;
     return event;
   }

@@ -19,7 +19,9 @@ std::string sse_comment();
 
 struct SseEvent {
   std::string event = "message";
-  std::string data;           // UTF-8, whatever came
+  // As it came: bytes that are no UTF-8 are for the decoder of the data to refuse, as U+FFFD in their place would be
+  // other data.
+  std::string data;
   std::string last_event_id;  // of this event or of the last before it that had one
 };
 

@@ -36,6 +36,7 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
+#include "bridge/http/sse.h"
 #include "bridge/json.h"
 #include "bridge/utf8.h"
 
@@ -339,58 +340,6 @@ std::string post_text(const ServerAddress& address, const ClientOptions& options
   return text.append(body);
 }
 
-// --- server-sent events
-
-// Turns bytes, cut anywhere, into the data of events.
-class EventParser {
- public:
-  explicit EventParser(std::size_t max_event_bytes) : max_bytes_(max_event_bytes) {}
-
-  // Consumes the front of `bytes` up to the end of one event, whose data it returns; nothing means that `bytes` is used
-  // up.
-  Result<std::optional<std::string>> next(std::string_view& bytes) {
-    while (!bytes.empty()) {
-      const char first = bytes.front();
-      if (std::exchange(is_after_cr_, false) && first == '\n') {
-        bytes.remove_prefix(1);
-        continue;
-      }
-      const std::size_t end = std::min(bytes.find_first_of("\r\n"), bytes.size());
-      if (line_.size() + data_.size() + end > max_bytes_)
-        return failed(errc::message_size, "an event of more than " + std::to_string(max_bytes_) + " bytes");
-      line_ += bytes.substr(0, end);
-      bytes.remove_prefix(end);
-      if (bytes.empty()) break;
-      is_after_cr_ = bytes.front() == '\r';
-      bytes.remove_prefix(1);
-      if (auto event = end_line()) return event;
-    }
-    return std::optional<std::string>();
-  }
-
- private:
-  std::optional<std::string> end_line() {
-    const std::string line = std::exchange(line_, {});
-    if (line.empty()) {
-      if (!std::exchange(has_data_, false)) return std::nullopt;
-      return std::exchange(data_, {});
-    }
-    constexpr std::string_view kField = "data:";
-    if (!line.starts_with(kField)) return std::nullopt;  // a comment, or a field that the protocol does not use
-    std::string_view value = std::string_view(line).substr(kField.size());
-    if (value.starts_with(' ')) value.remove_prefix(1);
-    if (std::exchange(has_data_, true)) data_ += '\n';
-    data_ += value;
-    return std::nullopt;
-  }
-
-  std::size_t max_bytes_;
-  std::string line_;
-  std::string data_;
-  bool has_data_ = false;
-  bool is_after_cr_ = false;
-};
-
 // --- messages
 
 // The members of a message, by what is expected of them.
@@ -593,7 +542,7 @@ class Execution : public std::enable_shared_from_this<Execution> {
     if (!head->content_type.starts_with("text/event-stream"))
       co_return failed(errc::protocol_error,
                        "the server answered with '" + printable(head->content_type) + "' instead of an event stream");
-    EventParser parser(options_.max_event_bytes);
+    bridge::http::SseParser parser(options_.max_event_bytes);
     std::vector<char> buffer(kReadBytes);
     for (;;) {
       auto count = co_await events_.read_body(asio::buffer(buffer));
@@ -607,7 +556,7 @@ class Execution : public std::enable_shared_from_this<Execution> {
         auto event = parser.next(bytes);
         if (!event) co_return event.error();
         if (!event->has_value()) break;
-        auto final_one = take(**event);
+        auto final_one = take((*event)->data);
         if (!final_one) co_return final_one.error();
         if (final_one->has_value()) co_return std::move(**final_one);
       }

@@ -8,8 +8,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "bridge/progtc/messages.h"
-#include "bridge/random_id.h"
 #include "bridge/utf8.h"
+#include "runner/sys/random.h"
 
 namespace progtc::bridge {
 namespace {
@@ -108,7 +108,8 @@ RunRegistry::Entry::~Entry() {
 
 RunRegistry::Entry RunRegistry::open(asio::any_io_executor executor, std::vector<std::string> tool_names,
                                      SendMessage send) {
-  auto tools = std::make_shared<RemoteTools>(std::move(executor), random_id(), std::move(tool_names), std::move(send));
+  auto tools =
+      std::make_shared<RemoteTools>(std::move(executor), sys::random_hex(16), std::move(tool_names), std::move(send));
   runs_->emplace(tools->execution_id(), tools);
   return Entry(std::move(tools), runs_);
 }

@@ -1341,15 +1341,16 @@ class Operations(DaemonTest):
     """What whoever runs the daemon sees of it."""
 
     def test_a_configuration_file(self):
-        config = self.lab.write("serve.json", """{
+        house = self.lab.write("house.json", """{"extends": "strict", "env": {"reason": "a test", "set": {"HOUSE": "ours"}}}""")
+        config = self.lab.write("serve.json", f"""{{
             // comments are allowed
             "code-execution-timeout": 1,
-            "allow-policy": ["standard"],
+            "allow-policy": ["{house}"],
             "log-format": "json",
-        }""")  # fmt: skip
+        }}""")  # fmt: skip
         daemon = self.serve("--config", config)
         self.assert_ends(self.execute("import time\ntime.sleep(60)", daemon=daemon), "timeout")
-        self.assert_prints(self.execute("print(1)", daemon=daemon, policy="standard"), "1\n")
+        self.assert_prints(self.execute("import os\nprint(os.environ.get('HOUSE'))", daemon=daemon, policy="house"), "ours\n")
         with self.subTest("what is typed wins"):
             daemon = self.serve("--config", config, "--code-execution-timeout", "20")
             self.assert_prints(self.execute("import time\ntime.sleep(1.5)\nprint(1)", daemon=daemon), "1\n")
