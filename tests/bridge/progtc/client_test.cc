@@ -604,7 +604,8 @@ TEST_F(ClientTest, AdditiveFieldsOfAnotherShapeAreIgnored) {
 
 TEST_F(ClientTest, AnEventWithoutEnd) {
   options_.max_event_bytes = 1000;
-  EXPECT_EQ(complaint(kStreamHead + chunk("data: " + std::string(100'000, 'x'))), "server-sent event of more than 1000 bytes");
+  EXPECT_EQ(complaint(kStreamHead + chunk("data: " + std::string(100'000, 'x'))),
+            "server-sent event of more than 1000 bytes");
   std::string lines;
   for (int i = 0; i < 1000; ++i) lines += "data: x\n";
   EXPECT_EQ(complaint(kStreamHead + chunk(lines)), "server-sent event of more than 1000 bytes");
