@@ -103,9 +103,10 @@ FUZZ_TIME ?= 600
 .PHONY: fuzz
 fuzz: deps deps-check ## Run each fuzz target for FUZZ_TIME seconds (600) under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --preset fuzz
-	cmake --build --preset fuzz -j $(JOBS)
+	cmake --build --preset fuzz --target fuzzers -j $(JOBS)
+	@tests/fuzz/seeds.py build/fuzz/corpus
 	@for target in build/fuzz/tests/fuzz/*_fuzz; do \
-	  corpus=build/fuzz/corpus/$$(basename $$target); mkdir -p $$corpus; \
+	  corpus=build/fuzz/corpus/$$(basename $$target); \
 	  echo "$$target, $(FUZZ_TIME) s"; \
 	  $$target -max_total_time=$(FUZZ_TIME) -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ $$corpus; \
 	done

@@ -148,7 +148,7 @@ class Daemon {
       (void)std::fprintf(stderr, "progtc serve: %s\n", ready.error().context.c_str());
       return 1;
     }
-    asio::co_spawn(context_, start(), [this](const std::exception_ptr& bug) { rethrow(bug); });
+    asio::co_spawn(context_, start(), [](const std::exception_ptr& bug) { rethrow(bug); });
     context_.run();
     return status_;
   }
@@ -240,7 +240,7 @@ class Daemon {
       } else if (!std::exchange(is_stopping_, true)) {
         log_.event("stopping", {});
         tell_systemd("STOPPING=1");
-        asio::co_spawn(context_, stop(), [this](const std::exception_ptr& bug) { rethrow(bug); });
+        asio::co_spawn(context_, stop(), [](const std::exception_ptr& bug) { rethrow(bug); });
       } else {
         context_.stop();  // asked twice: everything in a sandbox dies with this process
         return;
