@@ -149,6 +149,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
           end_.violation = taken.error().context;
           co_return;
         }
+        if (end_.leaves_with) co_return;
       }
     }
   }
@@ -195,6 +196,10 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
       }
       case FrameKind::kDone: {
         PROGTC_TRY(end_.claim, decode_done(frame.payload));
+        return {};
+      }
+      case FrameKind::kLeave: {
+        PROGTC_TRY(end_.leaves_with, decode_leave(frame.payload));
         return {};
       }
       default:

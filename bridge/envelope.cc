@@ -137,6 +137,15 @@ Result<runner::GuestClaim> decode_done(std::string_view payload) {
   return claim;
 }
 
+Result<int> decode_leave(std::string_view payload) {
+  PROGTC_TRY(const Envelope envelope, Envelope::open("leave", payload));
+  PROGTC_CHECK(envelope.expect_keys({"status"}));
+  PROGTC_TRY(const std::string_view number, envelope.require("status", JsonKind::kNumber));
+  const auto status = decode_integer(number);
+  if (!status || *status < 0 || *status > 255) return malformed("leave: status: expected an integer in 0..255");
+  return static_cast<int>(*status);
+}
+
 std::string encode_job(std::string_view job_json) { return encode_frame(FrameKind::kJob, job_json); }
 
 std::string encode_result(std::uint64_t id, std::string_view result_json) {

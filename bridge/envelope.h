@@ -32,6 +32,7 @@ Result<void> decode_ready(std::string_view payload);
 Result<CallFrame> decode_call(std::string_view payload);  // its slices live as long as `payload`
 Result<RequestFrame> decode_request(std::string_view payload);
 Result<runner::GuestClaim> decode_done(std::string_view payload);
+Result<int> decode_leave(std::string_view payload);  // the status, 0..255
 
 // How a call failed, as the code sees it.
 struct ReplyError {

@@ -12,7 +12,7 @@ Error violation(std::string what) {
 }
 
 bool is_known(unsigned kind, FrameSource source) {
-  return source == FrameSource::kGuest ? kind >= 1 && kind <= 4 : kind >= 16 && kind <= 18;
+  return source == FrameSource::kGuest ? kind >= 1 && kind <= 5 : kind >= 16 && kind <= 18;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ enum class FrameKind : std::uint8_t {
   kCall = 2,
   kRequest = 3,
   kDone = 4,
+  kLeave = 5,
   kJob = 16,
   kReply = 17,
   kCancel = 18,

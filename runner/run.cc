@@ -192,6 +192,7 @@ class Supervisor {
   }
 
   Result<void> take_over() {
+    worker_before_ = sandbox_->worker_cpu_time().value_or(worker_before_);
     fill_in_job(nest_->plan);
     PROGTC_CHECK(verify_controls());
     PROGTC_CHECK(copy_in(sandbox_->work_dir.get(), request_.files, nest_->identity));
@@ -267,6 +268,7 @@ class Supervisor {
     watches_.start(listener_->listen());
     // The worker waits for its job: it is sent in a few turns of the loop, before everything else is set up.
     for (int turn = 0; turn < 4; ++turn) co_await asio::post(executor_, asio::use_awaitable);
+    if (nest_) group_before_ = bounds_.cgroup.cpu_time().value_or(group_before_);
     tasks_.start(relay(sandbox_->stdout_pipe, request_.out, outcome_.out));
     tasks_.start(relay(sandbox_->stderr_pipe, request_.err, outcome_.err));
     watches_.start(feed());
@@ -281,8 +283,13 @@ class Supervisor {
     outcome_.timing.run = outcome_.usage.wall;
     const auto torn_since = Clock::now();
     progtc_exit exited{};
-    const bool has_exited = record && record->bytes.size() == sizeof exited;
+    bool has_exited = record && record->bytes.size() == sizeof exited;
     if (has_exited) std::memcpy(&exited, record->bytes.data(), sizeof exited);
+    if (left_with_) {
+      has_exited = true;
+      exited.wait_status = W_EXITCODE(*left_with_, 0);
+      exited.cpu_us = std::max(exited.cpu_us, static_cast<std::uint64_t>(worker_used_.count()));
+    }
     sandbox_->kill();
     if (!nest_) co_await wait_for_init();
     // Pipes and channel reach their end: nobody of the sandbox is left to hold them open.
@@ -315,9 +322,10 @@ class Supervisor {
 
   asio::awaitable<void> relay(asio::posix::stream_descriptor& pipe, OutputSink* to, Captured& captured) {
     const auto buffer = new_buffer();
+    pipe.non_blocking(true);
     for (;;) {
-      auto [failed, size] = co_await pipe.async_read_some(asio::buffer(buffer.get(), kPipeBytes), use_result);
-      if (failed) co_return;
+      const std::size_t size = co_await read_output(pipe, asio::buffer(buffer.get(), kPipeBytes));
+      if (size == 0) co_return;
       const std::uint64_t left = policy_.limits.output_bytes - std::min(policy_.limits.output_bytes, output_bytes_);
       const std::string_view bytes(buffer.get(), static_cast<std::size_t>(std::min<std::uint64_t>(size, left)));
       output_bytes_ += size;
@@ -361,9 +369,41 @@ class Supervisor {
     PeerEnd peer_end = co_await peer_.converse(std::move(sandbox_->channel), to_json(request_.job));
     outcome_.usage.tool_calls = peer_end.tool_calls;
     outcome_.claim = std::move(peer_end.claim);
+    if (peer_end.leaves_with) leave(*peer_end.leaves_with);
     if (peer_end.violation.empty()) co_return;
     violation_ = "the code broke the channel's protocol: " + peer_end.violation;
     end(OutcomeKind::kProtocolViolation, violation_);
+  }
+
+  // The code says that it is over. In a parked sandbox it is taken at its word, which makes it true: giving back the
+  // worker's memory takes the kernel longer than a short run takes, and nobody needs to wait for that. The word decides
+  // nothing but the status, which is the code's own to choose. What was printed before is in the pipes, and what was
+  // used in the counters; without a control group only init tells the peak of memory.
+  void leave(int status) {
+    if (!nest_ || is_ended_ || is_over_) return;
+    const auto used = sandbox_->worker_cpu_time();
+    if (!used) return;  // it is reaped already, and its exit is on the way
+    worker_used_ = *used;
+    left_with_ = status;
+    if (!bounds_.cgroup.bounds("memory")) {
+      sandbox_->end();
+      return;
+    }
+    is_over_ = true;
+    sandbox_->kill();
+    sandbox_->status.cancel();
+    sandbox_->stdout_pipe.cancel();
+    sandbox_->stderr_pipe.cancel();
+  }
+
+  // The size of what there is to read, waiting for it unless the code has left; 0 at the end.
+  asio::awaitable<std::size_t> read_output(asio::posix::stream_descriptor& pipe, asio::mutable_buffer buffer) {
+    if (!left_with_) {
+      auto [failed, size] = co_await pipe.async_read_some(buffer, use_result);
+      if (!failed || !left_with_) co_return failed ? 0 : size;
+    }
+    boost::system::error_code drained;
+    co_return pipe.read_some(buffer, drained);
   }
 
   asio::awaitable<void> watch_wall() {
@@ -428,8 +468,10 @@ class Supervisor {
   // ---- afterwards ----
 
   void read_usage(const progtc_exit& exited) {
-    outcome_.usage.cpu = std::max(std::chrono::microseconds(exited.cpu_us),
-                                  bounds_.cgroup.cpu_time().value_or(std::chrono::microseconds(0)));
+    // The group's account follows a running process by the tick; the worker's own clock, or its exit, is exact.
+    const std::chrono::microseconds group = bounds_.cgroup.cpu_time().value_or(group_before_) - group_before_;
+    const std::chrono::microseconds worker = std::chrono::microseconds(exited.cpu_us) - worker_before_;
+    outcome_.usage.cpu = std::max(group, worker);
     outcome_.usage.memory_peak_bytes = bounds_.cgroup.memory_peak_bytes().value_or(exited.max_rss_bytes);
     const std::uint64_t tasks = bounds_.cgroup.tasks_peak().value_or(0);
     outcome_.usage.processes_peak = tasks > 0 ? tasks - 1 : 0;  // without init
@@ -518,12 +560,16 @@ class Supervisor {
   asio::steady_timer flush_;
   std::uint64_t output_bytes_ = 0;
   std::uint64_t oom_kills_ = 0;
+  std::chrono::microseconds group_before_{0};  // used by then to make a sandbox that was ready: not the run's
+  std::chrono::microseconds worker_before_{0};
   sys::UniqueFd out_target_;
   sys::UniqueFd oom_event_;
   std::string lost_output_;
   std::string violation_;
-  bool is_ended_ = false;  // by us, with a cause
-  bool is_over_ = false;   // the worker's end is known
+  bool is_ended_ = false;         // by us, with a cause
+  bool is_over_ = false;          // the worker's end is known
+  std::optional<int> left_with_;  // its status, when the code said so itself
+  std::chrono::microseconds worker_used_{0};
 };
 
 asio::awaitable<RunOutcome> run_parked(asio::any_io_executor executor, RunRequest request,

@@ -248,7 +248,7 @@ asio::awaitable<Result<Record>> receive_record(SeqPacketSocket& socket) {
     Record record;
     record.bytes.resize(4096);
     iovec part{record.bytes.data(), record.bytes.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(8 * sizeof(int))];
+    alignas(cmsghdr) char control[CMSG_SPACE(8 * sizeof(int)) + CMSG_SPACE(sizeof(ucred))];
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -262,7 +262,13 @@ asio::awaitable<Result<Record>> receive_record(SeqPacketSocket& socket) {
     }
     record.bytes.resize(static_cast<std::size_t>(got));
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+      if (header->cmsg_level != SOL_SOCKET) continue;
+      if (header->cmsg_type == SCM_CREDENTIALS) {
+        ucred credentials{};
+        std::memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
+        record.sender = credentials.pid;
+      }
+      if (header->cmsg_type != SCM_RIGHTS) continue;
       std::array<int, 8> fds{};
       const std::size_t size = std::min(header->cmsg_len - CMSG_LEN(0), sizeof fds);
       std::memcpy(fds.data(), CMSG_DATA(header), size);
@@ -281,6 +287,15 @@ void Sandbox::end() const noexcept {
 void Sandbox::kill() const noexcept {
   // ESRCH: it has ended already.
   if (init) (void)sys::raw_pidfd_send_signal(init.get(), SIGKILL);
+}
+
+std::optional<std::chrono::microseconds> Sandbox::worker_cpu_time() const noexcept {
+  clockid_t clock{};
+  timespec used{};
+  if (worker == 0 || ::clock_getcpuclockid(worker, &clock) != 0 || ::clock_gettime(clock, &used) == -1)
+    return std::nullopt;
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::seconds(used.tv_sec) +
+                                                               std::chrono::nanoseconds(used.tv_nsec));
 }
 
 Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& executor, const policy::Policy& policy,
@@ -451,6 +466,7 @@ asio::awaitable<Result<void>> Template::wait_for(std::uint32_t last, Sandbox& sa
     } else if (decode(*record, PROGTC_CONFINED, report)) {
       if (record->fds.size() != 1) co_return run_error(RunErrc::kControlMissing, "the worker sent no seccomp listener");
       sandbox.listener = std::move(record->fds[0]);
+      sandbox.worker = record->sender;
       sandbox.controls |= report.controls;
       sandbox.landlock_abi = report.landlock_abi;
       co_return Result<void>{};
@@ -468,6 +484,9 @@ asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
   auto status = make_socketpair(SOCK_SEQPACKET);
   if (!status) co_return status.error();
   ends->status = std::move(*status);
+  const int yes = 1;  // for Sandbox::worker
+  if (::setsockopt(ends->status[0].get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == -1)
+    co_return from_errno(errno, "SO_PASSCRED");
   if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, entry_of(spec, is_root_run_)); !sent)
     co_return sent.error();
   ends->give_away();

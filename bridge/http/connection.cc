@@ -150,35 +150,28 @@ class Connection::Answer final : public Exchange {
     co_return sent;
   }
 
-  asio::awaitable<Result<void>> begin(Response head) override {
-    if (state_ != State::kNone) co_return out_of_order("begin");
-    auto checked = check_head(head);
-    if (!checked) co_return checked.error();
+  Result<void> begin(Response head) override {
+    if (state_ != State::kNone) return out_of_order("begin");
+    PROGTC_CHECK(check_head(head));
     state_ = State::kBegun;
     has_body_ = may_have_body(head.status) && !is_head();
     if (has_body_ && !is_http11_) connection_.is_last_ = true;
-    std::string text = connection_.head_of(head, std::nullopt, is_http11_);
-    if (is_http11_ && may_have_body(head.status)) text.insert(text.size() - 2, "Transfer-Encoding: chunked\r\n");
-    const ConstBuffers buffers{buffer_of(text), asio::const_buffer(), asio::const_buffer()};
-    auto sent = co_await connection_.send(buffers);
-    co_return sent;
+    head_ = connection_.head_of(head, std::nullopt, is_http11_);
+    if (is_http11_ && may_have_body(head.status)) head_.insert(head_.size() - 2, "Transfer-Encoding: chunked\r\n");
+    return {};
   }
 
   asio::awaitable<Result<void>> write(std::string_view bytes) override {
     if (state_ != State::kBegun) co_return out_of_order("write");
-    if (!has_body_ || bytes.empty()) co_return Result<void>();  // an empty chunk would be the last
-    const std::string size = is_http11_ ? hex(bytes.size()) : std::string();
-    const ConstBuffers buffers{buffer_of(size), buffer_of(bytes), buffer_of(is_http11_ ? "\r\n" : "")};
-    auto sent = co_await connection_.send(buffers);
+    auto sent = co_await send(bytes, std::string_view());
     co_return sent;
   }
 
-  asio::awaitable<Result<void>> finish() override {
+  asio::awaitable<Result<void>> finish(std::string_view last) override {
     if (state_ != State::kBegun) co_return out_of_order("finish");
     state_ = State::kWhole;
-    if (!has_body_ || !is_http11_) co_return Result<void>();
-    const ConstBuffers buffers{buffer_of("0\r\n\r\n"), asio::const_buffer(), asio::const_buffer()};
-    auto sent = co_await connection_.send(buffers);
+    const std::string_view end = has_body_ && is_http11_ ? "0\r\n\r\n" : "";
+    auto sent = co_await send(last, end);
     co_return sent;
   }
 
@@ -201,6 +194,22 @@ class Connection::Answer final : public Exchange {
  private:
   enum class State : std::uint8_t { kNone, kBegun, kWhole };
 
+  // The head, if it is still here, then `bytes` as a chunk (an empty one would be the last), then `end`.
+  asio::awaitable<Result<void>> send(std::string_view bytes, std::string_view end) {
+    std::string front = std::exchange(head_, {});
+    std::string back;
+    if (!has_body_) bytes = {};
+    if (!bytes.empty() && is_http11_) {
+      front += hex(bytes.size());
+      back = "\r\n";
+    }
+    back += end;
+    if (front.empty() && bytes.empty() && back.empty()) co_return Result<void>();
+    const ConstBuffers buffers{buffer_of(front), buffer_of(bytes), buffer_of(back)};
+    auto sent = co_await connection_.send(buffers);
+    co_return sent;
+  }
+
   [[nodiscard]] bool is_head() const { return request_.method == "HEAD"; }
   static Error out_of_order(const char* what) {
     return Error{errc::make_error_code(errc::operation_not_permitted),
@@ -210,6 +219,7 @@ class Connection::Answer final : public Exchange {
   Connection& connection_;
   Request request_;
   std::function<void()> callback_;
+  std::string head_;  // of a begun answer, until it is sent
   State state_ = State::kNone;
   bool is_http11_;
   bool has_body_ = false;

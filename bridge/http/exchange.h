@@ -13,7 +13,7 @@ namespace progtc::bridge::http {
 // One request being answered. The handler that is given one answers it once: either respond(), or begin(), any number
 // of write() and finish(). One of these at a time; the exchange is gone when the handler returns.
 //
-// Errors of all four: what the connection failed with, the write deadline included (timed_out); not_connected once the
+// Errors: what the connection failed with, the write deadline included (timed_out); not_connected once the
 // connection is closed; operation_not_permitted for a call out of order; invalid_argument for a response that cannot be
 // put on the wire (a status outside 200..599, a line break in a header), of which nothing has been sent.
 class Exchange {
@@ -29,11 +29,13 @@ class Exchange {
   virtual boost::asio::awaitable<Result<void>> respond(Response response) = 0;
 
   // Begins an answer of unknown length: chunked for HTTP/1.1, ended by closing the connection for 1.0. The body of
-  // `head` is ignored.
-  virtual boost::asio::awaitable<Result<void>> begin(Response head) = 0;
-  // Waits until the kernel has taken all of `bytes`, which must live that long: that is the backpressure.
+  // `head` is ignored. The head is on its way with the first write() or finish(): what is short leaves in one piece.
+  virtual Result<void> begin(Response head) = 0;
+  // Waits until the kernel has taken all of `bytes`, which must live that long: that is the backpressure. With no bytes
+  // it sends the head, if that is still here.
   virtual boost::asio::awaitable<Result<void>> write(std::string_view bytes) = 0;
-  virtual boost::asio::awaitable<Result<void>> finish() = 0;
+  // Ends the answer, after `last`.
+  virtual boost::asio::awaitable<Result<void>> finish(std::string_view last = {}) = 0;
 
   // `callback` is called once, from the io thread, when the peer goes away (end of file, reset, error) or the server
   // closes the connection while the handler is at work; at once if that has happened already. It is never called after

@@ -13,45 +13,55 @@ namespace progtc::bridge {
 namespace asio = boost::asio;
 namespace {
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
-}
+constexpr std::chrono::milliseconds kHeadWait{1};
+}  // namespace
 
-asio::awaitable<Result<void>> EventStream::open() {
+Result<void> EventStream::open() {
   http::Response head;
   head.content_type = "text/event-stream";
   head.headers = {{"Cache-Control", "no-cache"}};
-  auto begun = co_await exchange_->begin(std::move(head));
-  if (!begun) co_return begun.error();
+  PROGTC_CHECK(exchange_->begin(std::move(head)));
   last_write_ = std::chrono::steady_clock::now();
   is_quiet_watched_ = true;
   asio::co_spawn(executor_, keep_alive(), asio::detached);  // close() waits for it
-  co_return Result<void>{};
+  return {};
+}
+
+std::chrono::steady_clock::time_point EventStream::due() const {
+  return last_write_ + (has_sent_ ? kSignOfLife * 3 / 4 : kHeadWait);
 }
 
 asio::awaitable<void> EventStream::keep_alive() {
   while (!is_closing_) {
-    quiet_.expires_at(last_write_ + kSignOfLife * 3 / 4);
+    quiet_.expires_at(due());
     auto [woken] = co_await quiet_.async_wait(use_result);
     (void)woken;
-    if (is_closing_ || is_writing_ || std::chrono::steady_clock::now() < last_write_ + kSignOfLife * 3 / 4) {
+    if (is_closing_ || is_writing_ || std::chrono::steady_clock::now() < due()) {
       // A piece that is being written moves the time on when it is done; until then the client has bytes to read.
       if (is_writing_) last_write_ = std::chrono::steady_clock::now();
       continue;
     }
-    auto sent = co_await write(http::sse_comment());
+    std::string sign = has_sent_ ? http::sse_comment() : std::string();
+    auto sent = co_await write(std::move(sign));
     if (!sent) break;  // whoever sends next finds out
   }
   is_quiet_watched_ = false;
   turn_.cancel();
 }
 
-asio::awaitable<Result<void>> EventStream::write(std::string text) {
+asio::awaitable<Result<void>> EventStream::write(std::string text, bool is_last) {
   while (is_writing_) {
     auto [woken] = co_await turn_.async_wait(use_result);
     (void)woken;
   }
   if (!exchange_) co_return Error{asio::error::not_connected, "send an event"};
-  is_writing_ = true;
-  auto written = co_await exchange_->write(text);
+  is_writing_ = has_sent_ = true;
+  Result<void> written;
+  if (is_last) {
+    written = co_await exchange_->finish(text);
+  } else {
+    written = co_await exchange_->write(text);
+  }
   is_writing_ = false;
   last_write_ = std::chrono::steady_clock::now();
   turn_.cancel();
@@ -73,8 +83,7 @@ asio::awaitable<Result<void>> EventStream::close(std::string json) {
     (void)woken;
   }
   std::string event = http::sse_event(json);
-  auto ended = co_await write(std::move(event));
-  if (ended) ended = co_await exchange_->finish();
+  auto ended = co_await write(std::move(event), true);
   exchange_ = nullptr;
   co_return ended;
 }

@@ -29,8 +29,9 @@ class EventStream {
   EventStream(const EventStream&) = delete;
   EventStream& operator=(const EventStream&) = delete;
 
-  // Sends the head. Until close() a comment follows wherever nothing else was sent for kSignOfLife.
-  boost::asio::awaitable<Result<void>> open();
+  // The head is sent with what comes first: an event or the next millisecond. Until close() a comment follows wherever
+  // nothing else was sent for kSignOfLife.
+  Result<void> open();
   // Returns when the kernel has taken the whole event. Errors: what the connection failed with; not_connected after
   // close().
   boost::asio::awaitable<Result<void>> send(std::string json);
@@ -39,12 +40,15 @@ class EventStream {
 
  private:
   boost::asio::awaitable<void> keep_alive();
-  boost::asio::awaitable<Result<void>> write(std::string text);
+  // When something has to be sent for the sake of it.
+  [[nodiscard]] std::chrono::steady_clock::time_point due() const;
+  boost::asio::awaitable<Result<void>> write(std::string text, bool is_last = false);
 
   boost::asio::any_io_executor executor_;
   http::Exchange* exchange_;        // null once closed: a sender may still hold this object
   boost::asio::steady_timer turn_;  // cancelled when a piece has been sent
   boost::asio::steady_timer quiet_;
+  bool has_sent_ = false;
   bool is_writing_ = false;
   bool is_closing_ = false;
   bool is_quiet_watched_ = false;

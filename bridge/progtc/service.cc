@@ -419,7 +419,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
       } else {
         queue_.push_back(waiter);
       }
-      auto opened = co_await stream->open();
+      const auto opened = stream->open();
       while (opened && !has_room && !waiter->is_admitted && !waiter->is_refused) {
         auto [woken] = co_await waiter->turn.async_wait(use_result);
         (void)woken;

@@ -727,6 +727,17 @@ TEST_F(ChannelSessionTest, AnEventLoopThatGoesAwayTakesEverythingWithIt) {
   io_.poll();
 }
 
+TEST_F(ChannelSessionTest, AGuestThatLeavesIsNotWaitedFor) {
+  auto host = std::make_shared<FakeHost>(io_);
+  start(open_rules(), host);
+  guest(write_after_handshake(call_frame(1, "wait") + encode_frame(FrameKind::kDone, R"({"ok":true,"value":1})") +
+                              encode_frame(FrameKind::kLeave, R"({"status":3})") + "garbage"));
+  EXPECT_EQ(end().violation, "");  // the guest's end is still open
+  EXPECT_EQ(end().leaves_with, 3);
+  EXPECT_EQ(end().claim->value_json, "1");
+  EXPECT_EQ(host->cancelled, 1);
+}
+
 TEST_F(ChannelSessionTest, TheLastDoneCounts) {
   start(open_rules(), nullptr);
   guest(write_after_handshake(encode_frame(FrameKind::kDone, R"({"ok":true,"value":1})") +

@@ -29,6 +29,14 @@ TEST(EnvelopeTest, ACallKeepsItsPayloadsAsSlices) {
   EXPECT_LT(call->args.data(), payload.data() + payload.size());
 }
 
+TEST(EnvelopeTest, ALeaveHasAStatus) {
+  EXPECT_EQ(*decode_leave(R"({"status":255})"), 255);
+  for (const char* none : {R"({"status":256})", R"({"status":-1})", R"({"status":0.5})", R"({"status":1e400})"})
+    EXPECT_EQ(decode_leave(none).error().context, "leave: status: expected an integer in 0..255") << none;
+  EXPECT_EQ(decode_leave("{}").error().context, "leave: missing key 'status'");
+  EXPECT_EQ(decode_leave(R"({"status":0,"x":1})").error().context, "leave: unknown key 'x'");
+}
+
 TEST(EnvelopeTest, ACallHasExactlyItsKeys) {
   EXPECT_EQ(why_call(R"({"id":1,"tool":"t","args":[],"kwargs":{},"x":1})"), "call: unknown key 'x'");
   EXPECT_EQ(why_call(R"({"id":1,"tool":"t","args":[]})"), "call: missing key 'kwargs'");

@@ -250,6 +250,30 @@ class Code(DaemonTest):
         self.assertLess(len(final.stdout), 8 << 20)
         self.assertEqual(final.stdout[:1000], "x" * 1000)
 
+    def test_output_right_before_the_end(self):
+        for size in (1, 65_536, 65_537, 1_000_003):
+            for wire in self.in_both():
+                final = self.execute(f"print('x' * {size - 1})", wire=wire)
+                self.assert_prints(final, "x" * (size - 1) + "\n")
+
+    def test_code_that_says_it_leaves_and_stays(self):
+        """The end of the conversation is the end of the run, whoever says it."""
+        says = """
+            import os, struct
+            for kind, text in ((4, b'{"ok":true,"value":1}'), (5, b'{"status":0}')):
+                os.write(3, struct.pack("<IB", len(text), kind) + text)
+            %s
+        """
+        for stays in ("while True: pass", "while True: os.write(1, b'x')", "import time\n            time.sleep(600)"):
+            with self.subTest(stays):
+                before = self.daemon.descendants()
+                self.assertEqual(self.execute(says % stays).kind, "success")
+                run = self.daemon.descendants() - before
+                wait_until(lambda gone=run: not daemon_lab.alive(gone - self.daemon.descendants()), 30, "its end")
+        with self.subTest("with a status"):
+            final = self.execute((says % "while True: pass").replace('"status":0', '"status":7'))
+            self.assertEqual((final.kind, final.json["exit"]["code"]), ("runtime", 7), final)
+
     def test_nothing_on_standard_input(self):
         self.assert_prints(self.execute("import sys\nprint(repr(sys.stdin.read()))"), "''\n")
 

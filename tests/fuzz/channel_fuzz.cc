@@ -29,6 +29,11 @@ bool take(const Frame& frame) {
       return decode_ready(frame.payload).has_value();
     case FrameKind::kRequest:
       return decode_request(frame.payload).has_value();
+    case FrameKind::kLeave: {
+      const auto status = decode_leave(frame.payload);
+      require(!status || (*status >= 0 && *status <= 255));
+      return status.has_value();
+    }
     case FrameKind::kDone: {
       const auto claim = decode_done(frame.payload);
       if (!claim) return false;

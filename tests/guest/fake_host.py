@@ -13,7 +13,7 @@ import tempfile
 import threading
 
 GUEST = os.environ["PROGTC_GUEST"]  # the built guest: its package, and the helper, which is compiled
-READY, CALL, REQUEST, DONE, JOB, REPLY, CANCEL = 1, 2, 3, 4, 16, 17, 18
+READY, CALL, REQUEST, DONE, LEAVE, JOB, REPLY, CANCEL = 1, 2, 3, 4, 5, 16, 17, 18
 BARE_ENV = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 
 
@@ -79,6 +79,8 @@ class Host:
             elif kind == DONE:
                 self.run.done = message
                 self.run.done_count += 1
+            elif kind == LEAVE:
+                self.run.leaves = message
             else:
                 raise AssertionError(f"frame of kind {kind}")
 

@@ -91,6 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"limits": {"wall": "31d"}})", R"(: $.limits.wall: expected a time of at most 30d, got "31d")"},
         Refusal{R"({"limits": {"wall": 0}})", R"(: $.limits.wall: expected a time in 1ms..30d, got 0)"},
         Refusal{R"({"limits": {"cpus": 0}})", R"(: $.limits.cpus: expected a number in 0.01..1024, got 0)"},
+        Refusal{R"({"limits": {"cpus": 0e70}})", R"(: $.limits.cpus: expected a number in 0.01..1024, got 0.0)"},
         Refusal{R"({"limits": {"cpus": "2"}})", R"(: $.limits.cpus: expected a number, got "2")"},
         Refusal{R"({"limits": {"processes": 1.5}})",
                 R"(: $.limits.processes: expected a whole number in 1..1048576, got 1.5)"},

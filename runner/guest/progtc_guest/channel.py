@@ -26,7 +26,7 @@ from .jsontext import decode, decode_job, encode
 
 __builtins__ = __builtins__.copy()
 
-READY, CALL, REQUEST, DONE = 1, 2, 3, 4
+READY, CALL, REQUEST, DONE, LEAVE = 1, 2, 3, 4, 5
 JOB, REPLY, CANCEL = 16, 17, 18
 
 _HEADER_BYTES = 5
@@ -57,10 +57,11 @@ class Channel:
         set_blocking(fd, False)
         set_inheritable(fd, False)  # programs that user code may start have no business here
 
-    def send(self, kind, payload):
-        """Sends one frame and returns when it is written; silently drops it when the host has gone."""
+    def send(self, *frames):
+        """Sends (kind, payload) pairs and returns when they are written; silently drops them when the host has gone."""
         with self._lock:
-            self._enqueue(kind, payload)
+            for kind, payload in frames:
+                self._enqueue(kind, payload)
         self._drain()
 
     def receive_job(self):

@@ -8,6 +8,7 @@ from codecs import lookup
 
 __builtins__ = __builtins__.copy()
 
+_opened_as = None  # what the streams are that this process has opened before, in a rehearsal
 _NEVER_STRICT = {"C", "POSIX", "C.UTF-8", "C.utf8"}  # locales in which Python's stdin and stdout take any byte
 
 
@@ -98,6 +99,10 @@ def _open_streams(env):
         errors = "surrogateescape" if locale in _NEVER_STRICT or env.get("PYTHONUTF8") == "1" else "strict"
     encoding = lookup(encoding).name if encoding else "utf-8"
     is_unbuffered = bool(env.get("PYTHONUNBUFFERED"))
+    global _opened_as
+    if _opened_as == (encoding, errors, is_unbuffered):
+        return
+    _opened_as = encoding, errors, is_unbuffered
     sys.stdin = sys.__stdin__ = _stream(0, "<stdin>", "r", encoding, errors, is_unbuffered, False)
     sys.stdout = sys.__stdout__ = _stream(1, "<stdout>", "w", encoding, errors, is_unbuffered, False)
     sys.stderr = sys.__stderr__ = _stream(2, "<stderr>", "w", encoding, "backslashreplace", is_unbuffered, True)

@@ -1,9 +1,10 @@
 """The worker's main function."""
+import gc
 import posix
 import sys
 
 from . import execute, finalization, importing, jsontext, outcome, process, tools, tracebacks
-from .channel import DONE, READY, Channel
+from .channel import DONE, LEAVE, READY, Channel
 from .errors import ToolError
 
 __builtins__ = __builtins__.copy()
@@ -14,7 +15,7 @@ def main(fd):
     with the right status: SystemExit for anything but success, KeyboardInterrupt for a death by SIGINT."""
     channel = Channel(fd)
     posix.register_at_fork(after_in_child=channel.abandon)
-    channel.send(READY, b"{}")
+    channel.send((READY, b"{}"))
     job = channel.receive_job()
     if job is None:
         raise SystemExit(1)  # nobody is there to be told
@@ -43,6 +44,7 @@ def rehearse():
     before = finalization.Before()
     outcome.success(program.run(), 1 << 16)
     before.is_all()
+    gc.freeze()  # what finalization looks at begins here
 
 
 def _run(job, channel):
@@ -61,10 +63,13 @@ def _run(job, channel):
         return _exit(failure, channel)
     if failure is not None:
         return _fail(failure, program, channel)
-    _finish(channel, outcome.success(value, channel.frame_bytes))
+    payload = outcome.success(value, channel.frame_bytes)
     del value
     if before.is_all():
+        # The host need not wait until the kernel has taken this process apart.
+        channel.send((DONE, payload), (LEAVE, b'{"status":0}'))
         posix._exit(0)
+    _finish(channel, payload)
     return None
 
 
@@ -108,7 +113,7 @@ def _fail(error, program, channel):
 def _finish(channel, payload):
     _flush("stdout")
     _flush("stderr")
-    channel.send(DONE, payload)
+    channel.send((DONE, payload))
 
 
 def _flush(name):
