@@ -60,6 +60,8 @@ class TreeBuilder final : public YAML::EventHandler {
     node.text = value;
     charge(mark, value.size());
     if (!is_utf8(value)) refuse(mark, "not UTF-8");
+    // Written as an escape, it would end an argument, and the word that the program sees would be another.
+    if (value.find('\0') != std::string::npos) refuse(mark, "a NUL character");
     if (node.is_plain && (value == "null" || value == "Null" || value == "NULL" || value == "~" || value.empty()))
       node.kind = YamlNode::Kind::kNull;
     end(std::move(node), anchor);

@@ -31,6 +31,8 @@ TEST(YamlTest, SaysWhere) {
   EXPECT_EQ(why("a: 1\n---\nb: 2\n"), "3:1: a second document; a tool file holds one");
   EXPECT_EQ(why("a: !!python/object x"), "1:4: tags are not supported");
   EXPECT_EQ(why("a: \xFF"), "1:1: not UTF-8");
+  for (const char* nul : {"\\0", "\\x00", "\\u0000"})
+    EXPECT_EQ(why("a: \"b" + std::string(nul) + "\""), "1:4: a NUL character") << nul;
 }
 
 TEST(YamlTest, AliasesAreValues) {
