@@ -6,6 +6,7 @@
 Latency: every round asks each contestant once, in an order that rotates. The servers are asked over a connection that
 stays open, by a client of a few lines on a socket; programs are started with posix_spawn. A tool call's time is from the
 event of a first call to the event of the second, in one run: the answer posted, the code resumed, the next call made.
+"In process" is a call of a function of the process that holds the sandbox (bench/host_call.cc), as the code times it.
 Rate: as many clients as --clients, then 64, keep each server busy; programs are started as many at once as there are
 processors. The clients share the two cores with what they measure. "ratio" is to ours in the same row group: above 1 is
 slower, for rates too. The memory of a parked sandbox is read before the daemon gets its first request, and needs root.
@@ -21,6 +22,7 @@ import os
 import pathlib
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +36,7 @@ MANY_CLIENTS = 64
 TWO_CALLS = "from tools import f\nawait f(1)\nawait f(2)\n"
 RUN_BUDGET_MS = 1.5
 TOOL_BUDGET_MS = 0.6
+HOST_CALL_BUDGET_MS = 0.1
 RATE_BUDGET = 300
 PSS_BUDGET_MIB = 5
 SPREAD_BUDGET = 10  # p99 over p50 with 64 clients
@@ -81,6 +84,16 @@ class ToolCaller:
         if final["type"] != "success":
             sys.exit(f"daemon.py: {final}")
         return wall * 1e3
+
+
+def host_calls(progtc):
+    """Milliseconds of calls from code to a function of the host's own process; none where bench/host_call is not built."""
+    build = pathlib.Path(progtc).resolve().parent.parent
+    program = build / "bench" / "host_call"
+    if not program.exists():
+        return []
+    ended = subprocess.run([program, build / "guest"], stdout=subprocess.PIPE, check=True)
+    return [micros / 1e3 for micros in json.loads(ended.stdout)]
 
 
 def interleave(contestants, rounds):
@@ -233,6 +246,9 @@ def main():
         calls = interleave({name: ToolCaller(server).measure for name, server in servers.items()}, options.rounds)
         table.latency("tool call", calls)
 
+        if in_process := host_calls(options.progtc):
+            table.latency("tool call in process", {OURS: in_process})
+
         rates, crowd = {}, {}
         for name, server in servers.items():
             for count, seconds in ((options.clients, options.seconds), (MANY_CLIENTS, options.seconds)):
@@ -253,6 +269,10 @@ def main():
 
     verdict("warm print('hi'), p50", statistics.median(runs[OURS]), RUN_BUDGET_MS, "ms")
     verdict("tool call through SSE, p50", statistics.median(calls[OURS]), TOOL_BUDGET_MS, "ms")
+    if in_process:
+        verdict("tool call in process, p50", statistics.median(in_process), HOST_CALL_BUDGET_MS, "ms")
+    else:
+        print("budget: tool call in process: not measured: bench/host_call is not built")
     rate = rates[OURS]
     print(f"budget: runs a second: {rate:.0f}, {'met' if rate >= RATE_BUDGET else 'MISSED'} (at least {RATE_BUDGET})")
     spread = percentile(crowd[OURS], 0.99) / percentile(crowd[OURS], 0.5)
@@ -262,7 +282,7 @@ def main():
     else:
         print(f"budget: memory of a parked sandbox: not measured: {why_no_pss}")
     if options.json:
-        samples = {"runs": runs, "calls": calls, "rates": rates, "crowd": crowd, "parked_pss_kib": parked}
+        samples = {"runs": runs, "calls": calls, "in_process": in_process, "rates": rates, "crowd": crowd, "parked_pss_kib": parked}
         pathlib.Path(options.json).write_text(json.dumps(samples))
     return 0 if parked and BARE in starts else 1
 

@@ -35,14 +35,12 @@ def pick_accelerator(wanted):
 
 
 def pack_payload(build, tests, work):
-    """The second disk: bin/, guest/, the tests and the script that starts them."""
-    payload = work / "payload"
-    if payload.exists():
-        shutil.rmtree(payload)
-    shutil.copytree(HERE / "inside", payload, ignore=shutil.ignore_patterns("__pycache__"))
-    (payload / "bin").mkdir()
-    shutil.copy2(build / "bin" / "progtc-run", payload / "bin")
-    shutil.copytree(build / "guest", payload / "guest", ignore=shutil.ignore_patterns("__pycache__"))
+    """The second disk: what is installed under /payload, the tests and the script that starts them."""
+    installed = work / "installed"
+    payload = installed / "payload"
+    subprocess.run(["cmake", "--install", build, "--prefix", "/payload"], check=True, stdout=subprocess.DEVNULL,
+                   env={**os.environ, "DESTDIR": str(installed)})
+    shutil.copytree(HERE / "inside", payload, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
     (payload / "tests.txt").write_text("".join(f"{test}\n" for test in tests), encoding="utf-8")
     for path in [payload, *payload.rglob("*")]:  # whatever umask the tree was made under, every user reads it
         path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
@@ -51,7 +49,7 @@ def pack_payload(build, tests, work):
     disk.unlink(missing_ok=True)
     subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", "-E", "root_owner=0:0", "-d", payload, disk,
                     f"{size // 1024 + 16384}k"], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PATH": TOOL_PATH})
-    shutil.rmtree(payload)
+    shutil.rmtree(installed)
     return disk
 
 
@@ -120,7 +118,7 @@ def verdict(lines):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", type=pathlib.Path, required=True, help="directory that holds bin/progtc-run and guest/")
+    parser.add_argument("--build", type=pathlib.Path, required=True, help="a build, which is installed on the second disk")
     parser.add_argument("--cache", type=pathlib.Path, default=HERE.parents[1] / "build" / "vm", help="where images are kept")
     parser.add_argument("--accel", choices=["kvm", "tcg"], help="default: kvm where /dev/kvm may be used")
     parser.add_argument("--timeout", type=float, help=f"seconds until the machine is killed ({SECONDS})")

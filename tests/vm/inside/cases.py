@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 
 import tap
 from machine import (CGROUPS, OTHER, TESTER, Started, environment, exists, groups_of_runs, processes_below, run, setting, sysctl,
@@ -399,6 +400,94 @@ class RootWithoutBus(Case):
         self.assertTrue(left.exists(), "nobody was there to remove it")
         self.expect(self.start("-c", "print(1)").wait(), 0, "exited")
         self.assertFalse(left.exists())
+
+
+class UnitOfSystem(Case):
+    """The daemon as its units start it, for the whole machine: root, a socket of systemd's, groups below the service's."""
+    kind, uid, key_file = "system", 0, pathlib.Path("/etc/progtc/environment")
+
+    def systemctl(self, *arguments):
+        return subprocess.run(["systemctl", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
+    def setUp(self):
+        self.key_file.parent.mkdir(parents=True, exist_ok=True)
+        self.key_file.write_text("PROGTC_API_KEY=of-the-units\n")
+        os.chown(self.key_file, self.uid, self.uid)
+        self.systemctl("link", *(f"/payload/lib/systemd/{self.kind}/progtc.{unit}" for unit in ("service", "socket")))
+        self.said = self.systemctl("start", "progtc.socket")
+
+    def tearDown(self):
+        self.systemctl("stop", "progtc.socket", "progtc.service")
+        state = self.show("Result"), self.show("ActiveState")
+        self.systemctl("disable", "progtc.socket", "progtc.service")
+        super().tearDown()
+        self.assertEqual(state, ("success", "inactive"))
+
+    def show(self, name):
+        return self.systemctl("show", "--value", "-p", name, "progtc.service").strip()
+
+    def execute(self, code):
+        """The final message of one execution; the first of them starts the service."""
+        request = urllib.request.Request(
+            "http://127.0.0.1:8000/execute-code", json.dumps({"tool_names": [], "code": code}).encode(),
+            {"Authorization": "Bearer of-the-units", "Content-Type": "application/json"})  # fmt: skip
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            events = [line[6:] for line in answer.read().split(b"\n") if line.startswith(b"data: ")]
+        return json.loads(events[-1])
+
+    def expect_final(self, code, kind, **words):
+        final = self.execute(code)
+        self.assertEqual(final["type"], kind, self.said + str(final) + self.systemctl("status", "progtc.service"))
+        for name, word in words.items():
+            self.assertEqual(final[name], word, final)
+        return final
+
+    def test_the_first_request_starts_it(self):
+        self.assertEqual(self.show("ActiveState"), "inactive")
+        self.expect_final("print(6 * 7)", "success", stdout="42\n")
+        self.assertEqual(self.show("ActiveState"), "active")
+        for number in range(20):
+            self.expect_final(f"print({number})", "success", stdout=f"{number}\n")
+
+    def test_groups_are_the_service_s_and_bound_the_code(self):
+        self.expect_final("print(1)", "success")
+        unit = CGROUPS / self.show("ControlGroup").lstrip("/")
+        self.assertTrue(groups_of_runs())
+        for group in groups_of_runs():
+            self.assertTrue(group.is_relative_to(unit), group)
+        final = self.expect_final(BOMB, "error")
+        self.assertEqual(final["exit"]["kind"], "memory_limit")
+
+    def test_a_reload_goes_on(self):
+        self.expect_final("print(1)", "success")
+        before = self.show("MainPID")
+        self.systemctl("reload", "progtc.service")
+        self.expect_final("print(2)", "success", stdout="2\n")
+        self.assertEqual(self.show("MainPID"), before)
+
+    def test_one_that_is_killed_is_started_again(self):
+        self.expect_final("print(1)", "success")
+        before, left = self.show("MainPID"), groups_of_runs()
+        inside = {pid for group in left for pid in processes_below(group)}
+        self.assertTrue(inside)
+        self.systemctl("kill", "--kill-who=main", "-s", "KILL", "progtc.service")
+        self.assertTrue(wait_until(lambda: self.show("MainPID") not in ("0", before)))
+        self.expect_final("print(2)", "success", stdout="2\n")
+        self.assertFalse(any(map(exists, inside)))
+        self.assertFalse([group for group in left if group.exists()])
+
+
+class UnitOfUser(UnitOfSystem):
+    """The same for one user, in that user's systemd."""
+    kind, uid, key_file = "user", TESTER, pathlib.Path("/home/tester/.config/progtc/environment")
+
+    def systemctl(self, *arguments):
+        return user_systemctl(*arguments)
+
+    def setUp(self):
+        super().setUp()
+        for folder in (self.key_file.parent, self.key_file.parent.parent):
+            os.chown(folder, TESTER, TESTER)
 
 
 class NoCgroup(Case):
