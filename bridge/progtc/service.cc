@@ -38,7 +38,8 @@ const char* const kClientGone = "the client has gone";
 double seconds(std::chrono::microseconds time) { return std::chrono::duration<double>(time).count(); }
 
 std::string milliseconds(std::chrono::microseconds time) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+  const std::string micros = std::to_string(1000 + time.count() % 1000);
+  return std::to_string(time.count() / 1000) + "." + micros.substr(1);
 }
 
 // Output as it comes, for a client that asked for it.

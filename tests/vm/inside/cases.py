@@ -412,7 +412,8 @@ class UnitOfSystem(Case):
     def setUp(self):
         self.key_file.parent.mkdir(parents=True, exist_ok=True)
         self.key_file.write_text("PROGTC_API_KEY=of-the-units\n")
-        os.chown(self.key_file, self.uid, self.uid)
+        for path in (self.key_file, self.key_file.parent, self.key_file.parent.parent):
+            os.chown(path, self.uid, self.uid)
         self.systemctl("link", *(f"/payload/lib/systemd/{self.kind}/progtc.{unit}" for unit in ("service", "socket")))
         self.said = self.systemctl("start", "progtc.socket")
 
@@ -483,11 +484,6 @@ class UnitOfUser(UnitOfSystem):
 
     def systemctl(self, *arguments):
         return user_systemctl(*arguments)
-
-    def setUp(self):
-        super().setUp()
-        for folder in (self.key_file.parent, self.key_file.parent.parent):
-            os.chown(folder, TESTER, TESTER)
 
 
 class NoCgroup(Case):
