@@ -86,7 +86,10 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
     // Cancellation is looked at, not thrown: what it has to clean up needs co_await itself.
     co_await asio::this_coro::throw_if_cancelled(false);
     self->spawn_writer();
-    co_await self->read(std::move(job_json));
+    // The guest is confined, or nobody would converse with it: the job need not wait for its word.
+    self->send(Outgoing{encode_job(job_json), nullptr, false});
+    job_json = {};
+    co_await self->read();
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     self->close();
     if (self->end_.violation.empty()) {
@@ -121,7 +124,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
 
   // --- reading
 
-  asio::awaitable<void> read(std::string job_json) {
+  asio::awaitable<void> read() {
     FrameDecoder decoder(FrameSource::kGuest, frame_bytes_);
     std::vector<char> buffer(kReadBytes);
     for (;;) {
@@ -145,7 +148,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
           if (is_cancelled(co_await asio::this_coro::cancellation_state)) co_return;
         }
         hangup_watch_.emit(asio::cancellation_type::terminal);
-        if (auto taken = take(**frame, job_json); !taken) {
+        if (auto taken = take(**frame); !taken) {
           end_.violation = taken.error().context;
           co_return;
         }
@@ -171,14 +174,13 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
         }));
   }
 
-  Result<void> take(const Frame& frame, std::string& job_json) {
+  Result<void> take(const Frame& frame) {
     if (frame.kind != FrameKind::kReady && !is_ready_) return violation("a frame came before 'ready'");
     switch (frame.kind) {
       case FrameKind::kReady: {
         if (is_ready_) return violation("'ready' came twice");
         PROGTC_CHECK(decode_ready(frame.payload));
         is_ready_ = true;
-        send(Outgoing{encode_job(std::exchange(job_json, {})), nullptr, false});
         return {};
       }
       case FrameKind::kCall: {

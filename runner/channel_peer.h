@@ -24,7 +24,7 @@ struct PeerEnd {
 class ChannelPeer {
  public:
   virtual ~ChannelPeer() = default;
-  // Sends `job_json` once the guest is ready, then answers its calls until the channel ends, is broken, or the guest
+  // Sends `job_json`, then answers the guest's calls until the channel ends, is broken, or the guest
   // says that it leaves. A `done` frame alone is remembered and the conversation goes on. Never throws for anything the
   // guest does. Cancelling the coroutine ends every call under way.
   virtual boost::asio::awaitable<PeerEnd> converse(boost::asio::local::stream_protocol::socket channel,

@@ -375,12 +375,12 @@ class Supervisor {
     end(OutcomeKind::kProtocolViolation, violation_);
   }
 
-  // The code says that it is over. In a parked sandbox it is taken at its word, which makes it true: giving back the
-  // worker's memory takes the kernel longer than a short run takes, and nobody needs to wait for that. The word decides
-  // nothing but the status, which is the code's own to choose. What was printed before is in the pipes, and what was
-  // used in the counters; without a control group only init tells the peak of memory.
+  // The code says that it is over. It is taken at its word, which makes it true: giving back the worker's memory takes
+  // the kernel longer than a short run takes, and init's own end can go on beside it. The word decides nothing but the
+  // status, which is the code's own to choose. What was printed before is in the pipes, and what was used in the
+  // counters; without a control group only init tells the peak of memory.
   void leave(int status) {
-    if (!nest_ || is_ended_ || is_over_) return;
+    if (is_ended_ || is_over_) return;
     const auto used = sandbox_->worker_cpu_time();
     if (!used) return;  // it is reaped already, and its exit is on the way
     worker_used_ = *used;

@@ -210,6 +210,15 @@ Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends
   return {};
 }
 
+// The host's end tells who sent a record: Sandbox::worker.
+Result<std::array<sys::UniqueFd, 2>> make_status_pair() {
+  PROGTC_TRY(auto pair, make_socketpair(SOCK_SEQPACKET));
+  const int yes = 1;
+  if (::setsockopt(pair[0].get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == -1)
+    return from_errno(errno, "setsockopt SO_PASSCRED");
+  return pair;
+}
+
 std::string read_now(int fd) {
   const int flags = ::fcntl(fd, F_GETFL);
   ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
@@ -354,7 +363,7 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   std::vector<sys::UniqueFd> joins;
   std::vector<int> join_fds;
   if (cold) {
-    PROGTC_TRY(auto status, make_socketpair(SOCK_SEQPACKET));
+    PROGTC_TRY(auto status, make_status_pair());
     self->status_ = std::move(status[0]);
     cold_status = std::move(status[1]);
     cold_plan.flags = spawn_flags(*cold);
@@ -481,12 +490,9 @@ asio::awaitable<Result<void>> Template::wait_for(std::uint32_t last, Sandbox& sa
 asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
   auto ends = Ends::make();
   if (!ends) co_return ends.error();
-  auto status = make_socketpair(SOCK_SEQPACKET);
+  auto status = make_status_pair();
   if (!status) co_return status.error();
   ends->status = std::move(*status);
-  const int yes = 1;  // for Sandbox::worker
-  if (::setsockopt(ends->status[0].get(), SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == -1)
-    co_return from_errno(errno, "SO_PASSCRED");
   if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, entry_of(spec, is_root_run_)); !sent)
     co_return sent.error();
   ends->give_away();

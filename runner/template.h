@@ -64,7 +64,7 @@ struct Sandbox {
   boost::asio::posix::stream_descriptor stderr_pipe;
   std::uint32_t controls = 0;  // bits of enum progtc_control, verified by the worker
   std::uint32_t landlock_abi = 0;
-  pid_t worker = 0;  // of a template's sandbox, as this process numbers it
+  pid_t worker = 0;  // as this process numbers it
 
   explicit Sandbox(const boost::asio::any_io_executor& executor)
       : status(executor), channel(executor), stdin_pipe(executor), stdout_pipe(executor), stderr_pipe(executor) {}
@@ -75,7 +75,7 @@ struct Sandbox {
   void end() const noexcept;
   // At once, whatever init does.
   void kill() const noexcept;
-  // What the worker has used so far, exact even while it runs; nothing once init has reaped it, or without `worker`.
+  // What the worker has used so far, exact even while it runs; nothing once init has reaped it.
   [[nodiscard]] std::optional<std::chrono::microseconds> worker_cpu_time() const noexcept;
 };
 

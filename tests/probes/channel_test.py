@@ -9,7 +9,7 @@ import harness
 from harness import SandboxTest
 from table import compose, wait_until
 
-READY, CALL, REQUEST, DONE, JOB, REPLY, CANCEL = 1, 2, 3, 4, 16, 17, 18
+READY, CALL, REQUEST, DONE, LEAVE, JOB, REPLY, CANCEL = 1, 2, 3, 4, 5, 16, 17, 18
 
 
 def frame(kind, payload):
@@ -89,8 +89,12 @@ class Channel(SandboxTest):
             with self.subTest(done=payload):
                 self.assert_violation(self.send(frame(DONE, payload)))
 
+        for payload in ([], {}, {"status": "0"}, {"status": 256}, {"status": -1}, {"status": 0.5}, {"status": 0, "x": 1}):
+            with self.subTest(leave=payload):
+                self.assert_violation(self.send(frame(LEAVE, payload)))
+
     def test_unknown_kinds(self):
-        for kind in (0, 5, 15, 19, 255):
+        for kind in (0, 6, 15, 19, 255):
             with self.subTest(kind):
                 self.assert_violation(self.send(frame(kind, {})))
 
@@ -136,6 +140,27 @@ print(*ask(), *ask())
         ended = self.run_code(script)
         self.assert_kind(ended, "exited")
         self.assert_status(ended, 7)
+
+    def test_leaving_and_going_on(self):
+        """Whoever says that it leaves has no further turn: neither the code nor its threads, and no child of its own."""
+        leave = f"import os, threading\nos.write(3, {frame(DONE, {'ok': True}) + frame(LEAVE, {'status': 7})!r})\n"
+        for goes_on in ("while True: pass", "while True: os.write(1, b'x')",
+                        "import time\nthreading.Thread(target=time.sleep, args=(600,)).start()"):
+            with self.subTest(goes_on):
+                ended = self.run_code(leave + goes_on, options=("--timeout", "60"))
+                self.assert_kind(ended, "exited")
+                self.assert_status(ended, 7)
+        with self.subTest("a child"):
+            code = "import os\nif os.fork():\n    " + leave.replace("\n", "\n    ") + "while True: pass\nelse:\n    while True: pass\n"
+            ended = self.run_code(code, options=("--timeout", "60", "--allow-degraded=cgroup"), policy="standard")
+            self.assert_kind(ended, "exited")
+            self.assert_status(ended, 7)
+
+    def test_leaving_behind_output__twin(self):
+        leave = frame(DONE, {"ok": True}) + frame(LEAVE, {"status": 0})
+        ended = self.run_code(f"import os\nos.write(1, b'x' * 60_000)\nos.write(3, {leave!r})\nwhile True: pass")
+        self.assert_status(ended, 0)
+        self.assertEqual(len(ended.out), 60_000)
 
     def test_an_early_done_does_not_hide_a_signal(self):
         script = f"import os\nos.write(3, {frame(DONE, {'ok': True})!r})\nos.abort()\n"
