@@ -75,12 +75,12 @@ int main(int argc, char** argv) {
   bridge::ChannelSession session(context.get_executor(), strict->tools, strict->limits.frame_bytes,
                                  std::make_shared<HostFunction>());
   std::optional<runner::RunOutcome> outcome;
-  asio::co_spawn(context,
-                 runner::run(context.get_executor(), std::move(request), session, std::make_shared<runner::RunHandle>()),
-                 [&](const std::exception_ptr& bug, runner::RunOutcome ended) {
-                   if (bug) std::rethrow_exception(bug);
-                   outcome = std::move(ended);
-                 });
+  asio::co_spawn(
+      context, runner::run(context.get_executor(), std::move(request), session, std::make_shared<runner::RunHandle>()),
+      [&](const std::exception_ptr& bug, runner::RunOutcome ended) {
+        if (bug) std::rethrow_exception(bug);
+        outcome = std::move(ended);
+      });
   context.run();
   if (!outcome || !outcome->claim || !outcome->claim->value_json)
     return fail(outcome ? outcome->cause + "\n" + outcome->err.bytes : "the run never ended");
