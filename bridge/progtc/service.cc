@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
 #include <fstream>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -21,6 +21,7 @@
 #include "bridge/progtc/messages.h"
 #include "bridge/progtc/remote_tools.h"
 #include "bridge/progtc/request.h"
+#include "bridge/progtc/turns.h"
 #include "runner/pool.h"
 #include "runner/run.h"
 #include "runner/task_group.h"
@@ -77,6 +78,7 @@ struct Kind {
 struct Waiter {
   explicit Waiter(const asio::any_io_executor& executor) : turn(executor, Clock::time_point::max()) {}
   asio::steady_timer turn;  // cancelled when it is its turn, or not to wait any longer
+  Turns::Ticket ticket = 0;
   bool is_admitted = false;
   bool is_refused = false;
 };
@@ -198,10 +200,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
 
   asio::awaitable<void> stop(Clock::time_point deadline) {
     is_stopping_ = true;
-    for (auto& waiter : queue_) {
-      waiter->is_refused = true;
-      waiter->turn.cancel();
-    }
+    for (const auto& waiter : std::vector(waiters_)) send_away(*waiter);
     asio::steady_timer timer(executor_, deadline);
     timer.async_wait([this](const boost::system::error_code& cancelled) {
       if (cancelled) return;
@@ -272,9 +271,10 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     wall_ = &metrics_.histogram("progtc_run_seconds", "From the job to the end of the code", bounds);
     request_ = &metrics_.histogram("progtc_request_seconds", "From the request to its final message", bounds);
     tool_time_ = &metrics_.histogram("progtc_tool_call_seconds", "From a call of a tool to its result", bounds);
-    metrics_.gauge("progtc_runs_active", "Executions at work", [this] { return static_cast<double>(running_); });
+    metrics_.gauge("progtc_runs_active", "Executions at work",
+                   [this] { return static_cast<double>(turns_.running()); });
     metrics_.gauge("progtc_runs_queued", "Executions that wait for a place",
-                   [this] { return static_cast<double>(queue_.size()); });
+                   [this] { return static_cast<double>(turns_.waiting()); });
     metrics_.gauge("progtc_pool_parked", "Sandboxes that are ready", [this] {
       std::size_t parked = 0;
       for (const auto& [name, kind] : kinds_) parked += kind->pool->numbers().parked;
@@ -295,8 +295,8 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
   asio::awaitable<http::Response> health(const http::Request&) {
     std::string body = R"({"status":")";
     body += is_stopping_ ? "stopping" : "ok";
-    body += R"(","version":")" PROGTC_VERSION R"(","runs":)" + std::to_string(running_) + R"(,"queued":)" +
-            std::to_string(queue_.size()) + "}";
+    body += R"(","version":")" PROGTC_VERSION R"(","runs":)" + std::to_string(turns_.running()) + R"(,"queued":)" +
+            std::to_string(turns_.waiting()) + "}";
     co_return text_response(std::move(body), "application/json");
   }
 
@@ -336,30 +336,41 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     Core& core_;
   };
 
-  // A place for one execution, given back when this goes.
+  // A place for one execution of a client, given back when this goes.
   class Place {
    public:
-    explicit Place(Core& core) : core_(core) {}
+    Place(Core& core, std::string client) : core_(core), client_(std::move(client)) {}
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place() {
       if (!is_held_) return;
-      while (!core_.queue_.empty()) {
-        const auto next = core_.queue_.front();
-        core_.queue_.pop_front();
-        if (next->is_refused) continue;
-        next->is_admitted = true;  // it takes this place over
-        next->turn.cancel();
-        return;
-      }
-      --core_.running_;
+      core_.turns_.end(client_);
+      const auto next = core_.turns_.next();
+      if (!next) return;
+      const auto waiter = std::find_if(core_.waiters_.begin(), core_.waiters_.end(),
+                                       [&](const auto& each) { return each->ticket == *next; });
+      (*waiter)->is_admitted = true;
+      (*waiter)->turn.cancel();
     }
     void hold() { is_held_ = true; }
 
    private:
     Core& core_;
+    std::string client_;
     bool is_held_ = false;
   };
+
+  // Who shares the places fairly: a user of this machine, or another machine.
+  static std::string client_of(const http::Peer& peer) {
+    return peer.is_unix ? peer.name : peer.name.substr(0, peer.name.rfind(':'));
+  }
+
+  // From the queue, if it stands there.
+  void send_away(Waiter& waiter) {
+    waiter.is_refused = true;
+    turns_.forget(waiter.ticket);
+    waiter.turn.cancel();
+  }
 
   asio::awaitable<void> execute(http::Exchange& exchange, AuthHeader came) {
     const auto keep = shared_from_this();
@@ -382,7 +393,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     } else if (is_stopping_) {
       refusal = http::error_response(503, "the daemon is shutting down");
       refusal->headers.emplace_back("Retry-After", "1");
-    } else if (running_ >= options_.max_concurrent && queue_.size() >= options_.queue) {
+    } else if (turns_.running() >= options_.max_concurrent && turns_.waiting() >= options_.queue) {
       refused_->add();
       refusal = http::error_response(503, "too many executions at work and waiting");
       refusal->headers.emplace_back("Retry-After", "1");
@@ -405,20 +416,21 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     bool is_gone = false;
     exchange.on_disconnect([&] {
       is_gone = true;
-      waiter->is_refused = true;
-      waiter->turn.cancel();
+      send_away(*waiter);
       handle->cancel(0, kClientGone);
     });
     const AtWork at_work(*this);
     runner::RunOutcome outcome;
     {
-      Place place(*this);
-      const bool has_room = running_ < options_.max_concurrent;
+      const std::string client = client_of(http_request.peer);
+      Place place(*this, client);
+      const bool has_room = turns_.running() < options_.max_concurrent;
       if (has_room) {
-        ++running_;
+        turns_.begin(client);
         place.hold();
       } else {
-        queue_.push_back(waiter);
+        waiter->ticket = turns_.wait(client);
+        waiters_.push_back(waiter);
       }
       const auto opened = stream->open();
       while (opened && !has_room && !waiter->is_admitted && !waiter->is_refused) {
@@ -426,7 +438,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
         (void)woken;
       }
       if (waiter->is_admitted) place.hold();
-      std::erase(queue_, waiter);
+      std::erase(waiters_, waiter);
       if (!opened || is_gone || (!has_room && !waiter->is_admitted)) {
         outcome.run_id = runner::new_run_id();
         outcome.policy_name = kind->policy.name;
@@ -520,9 +532,9 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
   std::map<std::string, std::shared_ptr<Kind>> kinds_;
   runner::TaskGroup pools_;  // those that are being retired
   RunRegistry registry_;
-  std::deque<std::shared_ptr<Waiter>> queue_;
+  std::vector<std::shared_ptr<Waiter>> waiters_;  // in the queue
   std::set<std::shared_ptr<runner::RunHandle>> handles_;
-  std::size_t running_ = 0;  // hold a place
+  Turns turns_;
   std::size_t at_work_ = 0;  // requests for an execution, waiting ones included
   asio::steady_timer idle_;  // cancelled whenever one has ended
   bool is_stopping_ = false;

@@ -1114,6 +1114,40 @@ class Lifecycle(DaemonTest):
 
         self.assertEqual(asyncio.run(run()), ["1\n", "2\n"])
 
+    def test_who_sends_many_does_not_keep_others_waiting(self):
+        path = self.lab.path / "fair.sock"
+        daemon = self.serve("--max-concurrent", "1", "--queue", "8", unix=path)
+        order = []
+
+        async def queued(number):
+            deadline = time.monotonic() + harness.slower(20)
+            while time.monotonic() < deadline:
+                with daemon.connect() as connection:
+                    if connection.request("GET", "/health").json()["queued"] == number:
+                        return
+                await asyncio.sleep(0.01)
+            self.fail(f"never {number} in the queue")
+
+        async def run():
+            started, release = asyncio.Event(), asyncio.Event()
+
+            async def hold():
+                started.set()
+                await wait_for(release)
+
+            async with daemon.client() as many, daemon.client(is_unix=True) as few:
+                runs = [asyncio.ensure_future(many.execute_code("from tools import f\nawait f()", {"f": hold}))]
+                await wait_for(started)
+                for number, (name, client) in enumerate([("many", many)] * 3 + [("few", few)] * 2, 1):
+                    tools = {"f": lambda name=name: order.append(name)}
+                    runs.append(asyncio.ensure_future(client.execute_code("from tools import f\nawait f()", tools)))
+                    await queued(number)
+                release.set()
+                return [final.kind for final in await asyncio.gather(*runs)]
+
+        self.assertEqual(asyncio.run(run()), ["success"] * 6)
+        self.assertEqual(order, ["few", "many", "few", "many", "many"])
+
     def test_waiting_in_the_queue_is_not_silent(self):
         """A client gives up after 5 s without a byte, whether its code has begun or not."""
         daemon = self.serve("--max-concurrent", "1", "--queue", "1")
