@@ -391,9 +391,10 @@ class Supervisor {
     }
     is_over_ = true;
     sandbox_->kill();
-    sandbox_->status.cancel();
-    sandbox_->stdout_pipe.cancel();
-    sandbox_->stderr_pipe.cancel();
+    boost::system::error_code closed;  // a pipe whose reader has gone
+    sandbox_->status.cancel(closed);
+    sandbox_->stdout_pipe.cancel(closed);
+    sandbox_->stderr_pipe.cancel(closed);
   }
 
   // The size of what there is to read, waiting for it unless the code has left; 0 at the end.

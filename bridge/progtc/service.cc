@@ -438,6 +438,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
         (void)woken;
       }
       if (waiter->is_admitted) place.hold();
+      turns_.forget(waiter->ticket);
       std::erase(waiters_, waiter);
       if (!opened || is_gone || (!has_room && !waiter->is_admitted)) {
         outcome.run_id = runner::new_run_id();

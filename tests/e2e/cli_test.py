@@ -335,6 +335,21 @@ class Output(CliTest):
         self.assertEqual(ended.stdout, b"[False, False, False]\n", ended.stderr)
 
 
+    def test_a_reader_that_has_gone(self):
+        """The code meets a broken pipe where it would without us, and what does not write does not notice."""
+        waits = "import select\nprint('hi', flush=True)\ngone = select.poll()\ngone.register(1, 0)\ngone.poll()\n"
+        for name, code, status in (("it writes no more", waits, 0),
+                                   ("it writes again", waits + "print('again', flush=True)", 120),
+                                   ("it has more to flush", waits + "print('again')", 120)):
+            with self.subTest(name):
+                script = self.lab.write("gone.py", code)
+                with self.lab.start(self.lab.command(script)) as process:
+                    process.stdout.close()
+                    err = process.stderr.read().decode()
+                    self.assertEqual(process.wait(harness.slower(60)), status, err)
+                self.assertEqual("BrokenPipeError" in err, status != 0, err)
+
+
 class Reports(CliTest):
     def test_what_a_report_holds(self):
         ended = self.run_code("print('hi')")
