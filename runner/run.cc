@@ -193,6 +193,7 @@ class Supervisor {
 
   Result<void> take_over() {
     worker_before_ = sandbox_->worker_cpu_time().value_or(worker_before_);
+    group_before_ = bounds_.cgroup.cpu_time().value_or(group_before_);
     fill_in_job(nest_->plan);
     PROGTC_CHECK(verify_controls());
     PROGTC_CHECK(copy_in(sandbox_->work_dir.get(), request_.files, nest_->identity));
@@ -254,7 +255,11 @@ class Supervisor {
     flush_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled) tasks_.cancel();
     });
-    // Init answers within microseconds; should it not, its own death still ends everything.
+    kill_soon();
+  }
+
+  // Init answers within microseconds; should it not, its own death still ends everything.
+  void kill_soon() {
     reaper_.expires_after(std::chrono::seconds(1));
     reaper_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled && sandbox_) sandbox_->kill();
@@ -268,7 +273,6 @@ class Supervisor {
     watches_.start(listener_->listen());
     // The worker waits for its job: it is sent in a few turns of the loop, before everything else is set up.
     for (int turn = 0; turn < 4; ++turn) co_await asio::post(executor_, asio::use_awaitable);
-    if (nest_) group_before_ = bounds_.cgroup.cpu_time().value_or(group_before_);
     tasks_.start(relay(sandbox_->stdout_pipe, request_.out, outcome_.out));
     tasks_.start(relay(sandbox_->stderr_pipe, request_.err, outcome_.err));
     watches_.start(feed());
@@ -378,15 +382,16 @@ class Supervisor {
   // The code says that it is over. It is taken at its word, which makes it true: giving back the worker's memory takes
   // the kernel longer than a short run takes, and init's own end can go on beside it. The word decides nothing but the
   // status, which is the code's own to choose. What was printed before is in the pipes, and what was used in the
-  // counters; without a control group only init tells the peak of memory.
+  // counters; where the kernel counts no peak of memory, init is asked for it.
   void leave(int status) {
     if (is_ended_ || is_over_) return;
     const auto used = sandbox_->worker_cpu_time();
     if (!used) return;  // it is reaped already, and its exit is on the way
     worker_used_ = *used;
     left_with_ = status;
-    if (!bounds_.cgroup.bounds("memory")) {
+    if (!bounds_.cgroup.memory_peak_bytes()) {
       sandbox_->end();
+      kill_soon();
       return;
     }
     is_over_ = true;
@@ -425,11 +430,12 @@ class Supervisor {
     for (;;) {
       const auto used = bounds_.cgroup.cpu_time();
       if (!used) co_return;
-      if (*used >= policy_.limits.cpu) {
+      if (*used - group_before_ >= policy_.limits.cpu) {
         end(OutcomeKind::kCpuLimit, cpu_cause());
         co_return;
       }
-      const auto left = std::chrono::duration_cast<std::chrono::microseconds>(policy_.limits.cpu) - *used;
+      const auto left =
+          std::chrono::duration_cast<std::chrono::microseconds>(policy_.limits.cpu) - (*used - group_before_);
       const auto soonest = std::chrono::microseconds(
           static_cast<std::int64_t>(static_cast<double>(left.count()) / std::max(policy_.limits.cpus, 0.01)));
       cpu_.expires_after(std::max<std::chrono::microseconds>(soonest, std::chrono::milliseconds(10)));

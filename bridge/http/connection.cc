@@ -184,6 +184,7 @@ class Connection::Answer final : public Exchange {
   }
   [[nodiscard]] bool is_disconnected() const override { return connection_.has_ended_ || connection_.is_cut_; }
 
+  void forget_callback() { callback_ = nullptr; }
   void disconnected() {
     if (auto callback = std::exchange(callback_, nullptr)) callback();
   }
@@ -392,6 +393,7 @@ asio::awaitable<bool> Connection::handle(Request request, bool is_http11) {
   } catch (...) {
     failure = std::current_exception();
   }
+  answer.forget_callback();  // what it refers to went with the handler
   if (failure) service_->log(answer.name() + ": the handler failed: " + words_of(failure));
   if (answer.has_begun()) {
     if (!failure && !answer.is_disconnected())

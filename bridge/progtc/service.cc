@@ -347,10 +347,11 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
       core_.turns_.end(client_);
       const auto next = core_.turns_.next();
       if (!next) return;
-      const auto waiter = std::find_if(core_.waiters_.begin(), core_.waiters_.end(),
-                                       [&](const auto& each) { return each->ticket == *next; });
-      (*waiter)->is_admitted = true;
-      (*waiter)->turn.cancel();
+      for (const auto& waiter : core_.waiters_) {
+        if (waiter->ticket != *next) continue;
+        waiter->is_admitted = true;
+        waiter->turn.cancel();
+      }
     }
     void hold() { is_held_ = true; }
 
@@ -429,8 +430,8 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
         turns_.begin(client);
         place.hold();
       } else {
-        waiter->ticket = turns_.wait(client);
         waiters_.push_back(waiter);
+        waiter->ticket = turns_.wait(client);
       }
       const auto opened = stream->open();
       while (opened && !has_room && !waiter->is_admitted && !waiter->is_refused) {

@@ -21,7 +21,11 @@ void Turns::end(const std::string& client) {
 }
 
 Turns::Ticket Turns::wait(const std::string& client) {
-  clients_[client].waiting.push_back(++last_ticket_);
+  const auto [found, is_new] = clients_.try_emplace(client);
+  // Before the one that got the last place, and behind whoever has been passed over for longer: who comes back again
+  // and again must not overtake who stays.
+  if (is_new && begun_ > 0) found->second.last_begun = begun_ - 1;
+  found->second.waiting.push_back(++last_ticket_);
   ++waiting_;
   return last_ticket_;
 }

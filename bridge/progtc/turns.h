@@ -32,7 +32,7 @@ class Turns {
  private:
   struct Client {
     std::size_t held = 0;
-    std::uint64_t last_begun = 0;  // in the order of begin() and next(); 0: never
+    std::uint64_t last_begun = 0;  // in the order of begin() and next(); of a newcomer, as if just before the last
     std::deque<Ticket> waiting;
   };
   using Clients = std::map<std::string, Client>;

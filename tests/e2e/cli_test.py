@@ -189,10 +189,16 @@ class Endings(CliTest):
             "a class hidden in a list": ("class A:\n  def __del__(self): print('gone')\nx = [[(A(),)]]\nprint('end')",
                                          "end\ngone\n"),
             "what is not flushed": ("import sys\nsys.stdout.write('end')", "end"),
+            "what is not flushed of a stream that was replaced": ("import sys\nprint('end')\nsys.stdout = sys.stderr", "end\n"),
+            "and of which nobody knows": (
+                "import sys\nsys.stdout.write('end')\nsys.stdout = sys.__stdout__ = sys.stderr", "end"),
         }  # fmt: skip
         for name, (code, out) in bodies.items():
             with self.subTest(name):
                 self.assert_prints(self.run_code(code), out)
+        with self.subTest("what is not flushed of a replaced stderr"):
+            ended = self.run_code("import sys\nsys.stderr.write('end')\nsys.stderr = sys.stdout")
+            self.assertTrue(ended.words.startswith("end"), str(ended))
         with self.subTest("an output that cannot be written"):
             ended = self.run_code("import sys, posix\nsys.stdout.write('x')\nposix.close(1)")
             self.assertEqual(ended.status, 120, str(ended))

@@ -782,6 +782,17 @@ class Requests(DaemonTest):
             self.assertEqual(connection.request("GET", "/ping", headers=[("Connection", "close")]).status, 200)
             self.assertTrue(connection.is_closed_by_peer())
 
+    def test_a_client_that_closes_late(self):
+        """The connection outlives the execution by as long as the client takes to close it."""
+        body = json.dumps({"tool_names": [], "code": "print(1)"}).encode()
+        for _ in range(4):
+            with self.daemon.connect() as one, self.daemon.connect() as other:
+                for connection in (one, other):
+                    response = connection.request("POST", "/execute-code", body, [*AUTHORIZED, ("Connection", "close")])
+                    self.assertEqual(response.status, 200)
+                self.assert_prints(self.execute("print(2)"), "2\n")
+        self.assert_prints(self.execute("print(3)"), "3\n")
+
     def test_http_1_0(self):
         with self.daemon.connect() as connection:
             connection.send(b"GET /ping HTTP/1.0\r\n\r\n")

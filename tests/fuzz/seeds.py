@@ -20,8 +20,8 @@ def frame(kind, payload):
 def channel():
     ready = frame(1, {})
     call = frame(2, {"id": 1, "tool": "git.log", "args": [1, "é", None], "kwargs": {"a": {"b": [1e9, -0.5, True]}}})
-    request = frame(3, {"id": 2, "ns": "tools", "op": "list", "params": {}})
-    done = frame(4, {"outcome": "value", "value": {"a": 1}})
+    request = frame(3, {"id": 2, "namespace": "tools", "op": "list", "query": "x"})
+    done = frame(4, {"ok": True, "value": {"a": 1}})
     leave = frame(5, {"status": 0})
     return [b"\x00" + ready + call + request + done + leave, b"\x01" + call, b"\x07" + request + done]
 

@@ -167,11 +167,12 @@ TEST_F(PoolTest, ATemplateThatDiesIsReplaced) {
   std::ifstream(children) >> pid;
   ASSERT_GT(pid, 0);
   ASSERT_EQ(::kill(pid, SIGKILL), 0);
-  // Those that were parked die with it, in the kernel's own time: one may still be taken.
-  auto outcome = run("print('still here')");
-  for (int i = 0; i < 8 && outcome.kind == OutcomeKind::kSignaled; ++i) outcome = run("print('still here')");
-  EXPECT_EQ(outcome.out.bytes, "still here\n") << outcome.cause;
+  // Those that were parked die with it, in the kernel's own time: some may still be taken, and may even be quick
+  // enough.
+  for (int i = 0; i < 1000 && pool_->numbers().templates < 2; ++i) (void)run("print('still here')");
   EXPECT_EQ(pool_->numbers().templates, 2u);
+  const auto outcome = run("print('still here')");
+  EXPECT_EQ(outcome.out.bytes, "still here\n") << outcome.cause;
 }
 
 TEST_F(PoolTest, ACancelledRunEndsItsSandbox) {

@@ -33,12 +33,14 @@ class Before:
 
     def __init__(self):
         self._modules = len(sys.modules)
+        self._streams = (sys.stdout, sys.stderr)  # the interpreter's own, wherever the code puts others
         self._objects = _get_objects()  # held, so that no later object gets the place of one of them
         self._ids = set(map(id, self._objects))
-        self._ids.update(map(id, (self, self._objects, self._ids, self.__dict__)))
+        self._ids.update(map(id, (self, self._objects, self._ids, self._streams, self.__dict__)))
 
     def is_all(self):
-        """Whether nothing has come since that finalization would have to take care of. Flushes stdout and stderr."""
+        """Whether nothing has come since that finalization would have to take care of. Flushes stdout and stderr,
+        those that the interpreter opened and those that the code may have put in their place."""
         try:
             return self._is_all()
         except BaseException:  # of the code's making: a module without its names, a stream that fails (status 120)
@@ -55,6 +57,6 @@ class Before:
         for each in objects:
             if type(each) not in _PLAIN and id(each) not in self._ids:
                 return False
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (*self._streams, sys.stdout, sys.stderr):
+            stream.flush()
         return True

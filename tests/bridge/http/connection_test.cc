@@ -421,6 +421,36 @@ TEST_F(HttpConnectionTest, HandlerIsToldThatItsClientHasGone) {
   EXPECT_EQ(waiting.calls, 2);  // each callback once: when it happened, and at once as it had happened
 }
 
+// The connection outlives the handler: it waits for the client to close.
+TEST_F(HttpConnectionTest, HandlerThatHasReturnedIsToldNothing) {
+  bool is_back = false;
+  int calls = 0;
+  bool throws = false;
+  service_->handler = [&](Exchange& exchange) -> asio::awaitable<void> {
+    exchange.on_disconnect([&] { ++calls; });
+    if (throws) throw std::runtime_error("no");
+    co_await echo(exchange);
+    is_back = true;
+  };
+  start();
+  send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  ASSERT_TRUE(run_until([&] { return is_back; }));
+  context_.poll();
+  EXPECT_FALSE(is_over_);
+  client_.close();
+  ASSERT_TRUE(run_until([&] { return is_over_; }));
+  EXPECT_EQ(calls, 0);
+
+  throws = true;
+  is_over_ = false;
+  start();
+  send("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  ASSERT_TRUE(run_until([&] { return !log_.empty(); }));
+  client_.close();
+  ASSERT_TRUE(run_until([&] { return is_over_; }));
+  EXPECT_EQ(calls, 0);
+}
+
 TEST_F(HttpConnectionTest, HandlerIsToldThatTheServerCutsTheConnection) {
   Waiting waiting(context_);
   service_->handler = [&](Exchange& exchange) { return waiting.handle(exchange); };

@@ -1,5 +1,6 @@
 #include "bridge/progtc/turns.h"
 
+#include <map>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -44,6 +45,26 @@ TEST(TurnsTest, WhoSendsManyDoesNotKeepTheNextOneWaiting) {
     order += next;
   }
   EXPECT_EQ(order, "fmfmmm");
+}
+
+TEST(TurnsTest, WhoComesBackDoesNotOvertakeWhoStays) {
+  Turns turns;
+  turns.begin("a");
+  std::map<Turns::Ticket, std::string> names;
+  for (int i = 0; i < 12; ++i) names[turns.wait("stays")] = "stays";
+  names[turns.wait("b")] = "b";
+  names[turns.wait("c")] = "c";
+  std::string holder = "a";
+  std::map<std::string, int> count;
+  for (int i = 0; i < 30; ++i) {
+    turns.end(holder);
+    holder = names.at(turns.next().value());
+    ++count[holder];
+    if (holder != "stays") names[turns.wait(holder)] = holder;  // one at a time, and always one
+  }
+  EXPECT_EQ(count["stays"], 10);
+  EXPECT_EQ(count["b"], 10);
+  EXPECT_EQ(count["c"], 10);
 }
 
 TEST(TurnsTest, WhoHoldsFewestGoesFirst) {
