@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -385,6 +386,10 @@ class Supervisor {
   // counters; where the kernel counts no peak of memory, init is asked for it.
   void leave(int status) {
     if (is_ended_ || is_over_) return;
+    // A clock of another process follows it by the tick, but for a change of its scheduling, which settles the account
+    // (set_user_nice in kernel/sched/syscalls.c). What it still has to do is in nobody's hurry, either, unless the run
+    // waits for its end, when all is accounted for.
+    if (nest_ && sandbox_->worker > 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(sandbox_->worker), 19);
     const auto used = sandbox_->worker_cpu_time();
     if (!used) return;  // it is reaped already, and its exit is on the way
     worker_used_ = *used;
@@ -475,7 +480,6 @@ class Supervisor {
   // ---- afterwards ----
 
   void read_usage(const progtc_exit& exited) {
-    // The group's account follows a running process by the tick; the worker's own clock, or its exit, is exact.
     const std::chrono::microseconds group = bounds_.cgroup.cpu_time().value_or(group_before_) - group_before_;
     const std::chrono::microseconds worker = std::chrono::microseconds(exited.cpu_us) - worker_before_;
     outcome_.usage.cpu = std::max(group, worker);

@@ -75,7 +75,7 @@ struct Sandbox {
   void end() const noexcept;
   // At once, whatever init does.
   void kill() const noexcept;
-  // What the worker has used so far, exact even while it runs; nothing once init has reaped it.
+  // What the worker has used so far, up to its last tick or change of scheduling; nothing once init has reaped it.
   [[nodiscard]] std::optional<std::chrono::microseconds> worker_cpu_time() const noexcept;
 };
 

@@ -31,7 +31,7 @@ JOB, REPLY, CANCEL = 16, 17, 18
 
 _HEADER_BYTES = 5
 _DEFAULT_FRAME_BYTES = 16 << 20
-_READ_BYTES = 65536
+_READ_BYTES = 8192  # at least; of a frame known to be longer, up to 1 MiB at a time
 # A signal handler that calls a tool while the leader polls beneath it may take the leader's reply, and Python resumes
 # an interrupted poll: it ends after this time to look. Every other wait ends with an event.
 _POLL_MS = 1000

@@ -58,8 +58,10 @@ def decode(payload):
 
 
 def decode_job(payload):
-    """Returns the value of the job: what the host itself wrote, and JSON of it is a Python expression, as the host
-    escapes control characters and nothing else."""
+    """Returns the value of the job. Without the accelerator it is read by the compiler: what the host itself wrote is a
+    Python expression, too, as the host escapes control characters and nothing else."""
+    if _scan_fast:
+        return decode(payload)
     return eval(payload.decode("utf-8"), {"__builtins__": {}, "true": True, "false": False, "null": None})
 
 

@@ -40,7 +40,9 @@ def rehearse():
     job = jsontext.decode_job(b'{"mode":"code","code":"x = [1]\\nx","argv":["-c"],"env":{},"executable":"/usr/bin/python3"}')
     process.prepare(job)
     program = execute.Program(job)
-    program.prepare({})
+    finders = sys.meta_path[:]
+    program.prepare(_inject(job, None, program))
+    sys.meta_path[:] = finders
     before = finalization.Before()
     outcome.success(program.run(), 1 << 16)
     before.is_all()
