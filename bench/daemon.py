@@ -3,10 +3,11 @@
 
     bench/daemon.py build/release/bin/progtc [--rounds 200] [--seconds 5]
 
-Latency: every round asks each contestant once, in an order that rotates; "in a row" is ours alone. The servers are asked over a connection that
-stays open, by a client of a few lines on a socket; programs are started with posix_spawn. A tool call's time is from the
-event of a first call to the event of the second, in one run: the answer posted, the code resumed, the next call made.
-"In process" is a call of a function of the process that holds the sandbox (bench/host_call.cc), as the code times it.
+Latency: every round asks each contestant once, in an order that rotates ("in a row" is ours alone). The servers are asked
+over a connection that stays open, by a client of a few lines on a socket; programs are started with posix_spawn. A tool
+call's time is from the event of a first call to the event of the second, in one run: the answer posted, the code resumed,
+the next call made. "In process" is a call of a function of the process that holds the sandbox (bench/host_call.cc), as the
+code times it.
 Rate: as many clients as --clients, then 64, keep each server busy; programs are started as many at once as there are
 processors. The clients share the two cores with what they measure. "ratio" is to ours in the same row group: above 1 is
 slower, for rates too. The memory of a parked sandbox is read before the daemon gets its first request, and needs root.

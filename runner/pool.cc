@@ -13,6 +13,7 @@
 #include "runner/interpreter.h"
 #include "runner/parked.h"
 #include "runner/run_errc.h"
+#include "runner/sys/kernel_abi.h"
 
 namespace progtc::runner {
 namespace {
@@ -24,11 +25,6 @@ constexpr std::chrono::seconds kSpawnDeadline{30};
 // A run that has just begun gets the processors for so long, if others are parked: most are over by then.
 constexpr std::chrono::milliseconds kAside{3};
 constexpr std::chrono::seconds kQuiet{10};  // without a shortage, before one sandbox fewer is kept
-
-bool is_alive(const Sandbox& sandbox) {
-  pollfd watched{sandbox.init.get(), POLLIN, 0};
-  return ::poll(&watched, 1, 0) == 0;  // a pidfd is readable once its process has ended (pidfd_open(2))
-}
 
 }  // namespace
 
@@ -171,7 +167,7 @@ asio::awaitable<Result<std::unique_ptr<Parked>>> SandboxPool::take(const bool& i
       parked_.pop_front();
       busy_until_ = Clock::now() + kAside;
       work_.cancel();
-      if (is_alive(first->sandbox)) co_return first;
+      if (sys::is_running(first->sandbox.init.get())) co_return first;
     }
     if (numbers_.failed != failures) co_return last_error_;
     if (!std::exchange(has_waited, true)) {

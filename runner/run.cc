@@ -389,9 +389,10 @@ class Supervisor {
     // A clock of another process follows it by the tick, but for a change of its scheduling, which settles the account
     // (set_user_nice in kernel/sched/syscalls.c). What it still has to do is in nobody's hurry, either, unless the run
     // waits for its end, when all is accounted for.
-    if (nest_ && sandbox_->worker > 0) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(sandbox_->worker), 19);
+    if (!sandbox_->is_worker_running()) return;  // its exit is on the way
+    if (nest_) (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(sandbox_->worker), 19);
     const auto used = sandbox_->worker_cpu_time();
-    if (!used) return;  // it is reaped already, and its exit is on the way
+    if (!used) return;
     worker_used_ = *used;
     left_with_ = status;
     if (!bounds_.cgroup.memory_peak_bytes()) {

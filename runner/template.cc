@@ -298,10 +298,12 @@ void Sandbox::kill() const noexcept {
   if (init) (void)sys::raw_pidfd_send_signal(init.get(), SIGKILL);
 }
 
+bool Sandbox::is_worker_running() const noexcept { return worker_fd && sys::is_running(worker_fd.get()); }
+
 std::optional<std::chrono::microseconds> Sandbox::worker_cpu_time() const noexcept {
   clockid_t clock{};
   timespec used{};
-  if (worker == 0 || ::clock_getcpuclockid(worker, &clock) != 0 || ::clock_gettime(clock, &used) == -1)
+  if (!is_worker_running() || ::clock_getcpuclockid(worker, &clock) != 0 || ::clock_gettime(clock, &used) == -1)
     return std::nullopt;
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::seconds(used.tv_sec) +
                                                                std::chrono::nanoseconds(used.tv_nsec));
@@ -475,7 +477,10 @@ asio::awaitable<Result<void>> Template::wait_for(std::uint32_t last, Sandbox& sa
     } else if (decode(*record, PROGTC_CONFINED, report)) {
       if (record->fds.size() != 1) co_return run_error(RunErrc::kControlMissing, "the worker sent no seccomp listener");
       sandbox.listener = std::move(record->fds[0]);
+      // It waits for its job, and none of the code's lines has run: the number is its own.
       sandbox.worker = record->sender;
+      sandbox.worker_fd.reset(sys::raw_pidfd_open(sandbox.worker));
+      if (!sandbox.worker_fd) co_return from_errno(errno, "pidfd_open of the worker");
       sandbox.controls |= report.controls;
       sandbox.landlock_abi = report.landlock_abi;
       co_return Result<void>{};

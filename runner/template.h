@@ -64,7 +64,8 @@ struct Sandbox {
   boost::asio::posix::stream_descriptor stderr_pipe;
   std::uint32_t controls = 0;  // bits of enum progtc_control, verified by the worker
   std::uint32_t landlock_abi = 0;
-  pid_t worker = 0;  // as this process numbers it
+  pid_t worker = 0;         // as this process numbers it
+  sys::UniqueFd worker_fd;  // its pidfd: whether the number is still its own
 
   explicit Sandbox(const boost::asio::any_io_executor& executor)
       : status(executor), channel(executor), stdin_pipe(executor), stdout_pipe(executor), stderr_pipe(executor) {}
@@ -75,7 +76,9 @@ struct Sandbox {
   void end() const noexcept;
   // At once, whatever init does.
   void kill() const noexcept;
-  // What the worker has used so far, up to its last tick or change of scheduling; nothing once init has reaped it.
+  // False for one that has ended, too. Its number may be another process's then.
+  [[nodiscard]] bool is_worker_running() const noexcept;
+  // What the worker has used so far, up to its last tick or change of scheduling; nothing once it has ended.
   [[nodiscard]] std::optional<std::chrono::microseconds> worker_cpu_time() const noexcept;
 };
 
