@@ -408,9 +408,8 @@ std::optional<std::int64_t> decode_integer(std::string_view checked) noexcept {
   return value;
 }
 
-void append_string(std::string& out, std::string_view text) {
+void append_escaped(std::string& out, std::string_view text) {
   constexpr char kHex[] = "0123456789abcdef";
-  out += '"';
   std::size_t clean = 0;  // start of what needs no escape and is not yet appended
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto byte = static_cast<unsigned char>(text[at]);
@@ -440,6 +439,11 @@ void append_string(std::string& out, std::string_view text) {
     }
   }
   out += text.substr(clean);
+}
+
+void append_string(std::string& out, std::string_view text) {
+  out += '"';
+  append_escaped(out, text);
   out += '"';
 }
 

@@ -52,7 +52,8 @@ std::string decode_string(std::string_view checked);  // of a kString
 // A number written as a whole one ("7", not "7.0" or "7e0") that fits; nothing for all others.
 std::optional<std::int64_t> decode_integer(std::string_view checked) noexcept;
 
-// Appends `text`, which must be UTF-8, in quotes.
+// Appends `text`, which must be UTF-8, in quotes; append_escaped() leaves the quotes out.
+void append_escaped(std::string& out, std::string_view text);
 void append_string(std::string& out, std::string_view text);
 std::string encode_string(std::string_view text);
 

@@ -16,18 +16,42 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
-std::string sse_event(std::string_view json) {
+std::string sse_piece(std::string_view json) {
   std::string out;
   out.reserve(json.size() + 8);
-  for (;;) {
-    const std::size_t end = json.find_first_of("\r\n");
-    out += "data: ";
-    out += json.substr(0, end);
-    out += '\n';
-    if (end == std::string_view::npos) break;
-    json.remove_prefix(json.substr(end).starts_with("\r\n") ? end + 2 : end + 1);
+  std::size_t clean = 0;  // start of what is not yet appended and needs no change
+  const auto replace = [&](std::size_t at, std::size_t length, std::string_view by) {
+    out += json.substr(clean, at - clean);
+    out += by;
+    clean = at + length;
+  };
+  for (std::size_t at = 0; at < json.size(); at = std::max(at + 1, clean)) {
+    switch (json[at]) {
+      case '\r':
+        replace(at, json.substr(at).starts_with("\r\n") ? 2 : 1, "\ndata: ");
+        break;
+      case '\n':
+        replace(at, 1, "\ndata: ");
+        break;
+      case '\xC2':
+        if (json.substr(at).starts_with("\xC2\x85")) replace(at, 2, "\\u0085");
+        break;
+      case '\xE2':
+        if (json.substr(at).starts_with("\xE2\x80\xA8")) replace(at, 3, "\\u2028");
+        if (json.substr(at).starts_with("\xE2\x80\xA9")) replace(at, 3, "\\u2029");
+        break;
+      default:
+        break;
+    }
   }
-  out += '\n';
+  out += json.substr(clean);
+  return out;
+}
+
+std::string sse_event(std::string_view json) {
+  std::string out(kSseStart);
+  out += sse_piece(json);
+  out += kSseEnd;
   return out;
 }
 

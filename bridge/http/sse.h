@@ -11,8 +11,15 @@
 namespace progtc::bridge::http {
 
 // "data: <json>\n\n". A line break in `json`, which is blank space there, starts another data line: what was split is
-// joined by the reader.
+// joined by the reader. U+0085, U+2028 and U+2029, which JSON has in strings only, are sent as escapes: a reader that
+// takes them for line breaks (Python's str.splitlines(), on which httpx is built) would cut the event there.
 std::string sse_event(std::string_view json);
+
+// The same event in pieces: the first behind kSseStart, the last before kSseEnd, each through sse_piece(). Pieces are
+// cut between two characters.
+inline constexpr std::string_view kSseStart = "data: ";
+inline constexpr std::string_view kSseEnd = "\n\n";
+std::string sse_piece(std::string_view json);
 
 // A line that readers skip: it shows both ends that the other is there.
 std::string sse_comment();

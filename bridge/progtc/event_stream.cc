@@ -28,7 +28,7 @@ Result<void> EventStream::open() {
 }
 
 std::chrono::steady_clock::time_point EventStream::due() const {
-  return last_write_ + (has_sent_ ? kSignOfLife * 3 / 4 : kHeadWait);
+  return last_write_ + (has_sent_ ? kHeartbeat * 3 / 4 : kHeadWait);
 }
 
 asio::awaitable<void> EventStream::keep_alive() {
@@ -41,27 +41,22 @@ asio::awaitable<void> EventStream::keep_alive() {
       if (is_writing_) last_write_ = std::chrono::steady_clock::now();
       continue;
     }
-    std::string sign = has_sent_ ? http::sse_comment() : std::string();
-    auto sent = co_await write(std::move(sign));
+    std::string heartbeat = has_sent_ ? http::sse_comment() : std::string();
+    auto sent = co_await write(std::move(heartbeat));
     if (!sent) break;  // whoever sends next finds out
   }
   is_quiet_watched_ = false;
   turn_.cancel();
 }
 
-asio::awaitable<Result<void>> EventStream::write(std::string text, bool is_last) {
+asio::awaitable<Result<void>> EventStream::write(std::string text) {
   while (is_writing_) {
     auto [woken] = co_await turn_.async_wait(use_result);
     (void)woken;
   }
-  if (!exchange_) co_return Error{asio::error::not_connected, "send an event"};
+  if (is_closing_ || !exchange_) co_return Error{asio::error::not_connected, "send an event"};
   is_writing_ = has_sent_ = true;
-  Result<void> written;
-  if (is_last) {
-    written = co_await exchange_->finish(text);
-  } else {
-    written = co_await exchange_->write(text);
-  }
+  auto written = co_await exchange_->write(text);
   is_writing_ = false;
   last_write_ = std::chrono::steady_clock::now();
   turn_.cancel();
@@ -75,16 +70,31 @@ asio::awaitable<Result<void>> EventStream::send(std::string json) {
   co_return written;
 }
 
-asio::awaitable<Result<void>> EventStream::close(std::string json) {
+asio::awaitable<Result<void>> EventStream::write_last(const std::function<std::string()>& next) {
+  std::string text(http::kSseStart);
+  text += http::sse_piece(next());
+  for (std::string piece = next(); !piece.empty(); piece = next()) {
+    auto written = co_await exchange_->write(text);
+    if (!written) co_return written;
+    text = http::sse_piece(piece);
+  }
+  text += http::kSseEnd;
+  auto ended = co_await exchange_->finish(text);
+  co_return ended;
+}
+
+asio::awaitable<Result<void>> EventStream::close(std::function<std::string()> next) {
   is_closing_ = true;
   quiet_.cancel();
-  while (is_quiet_watched_) {
+  while (is_quiet_watched_ || is_writing_) {
     auto [woken] = co_await turn_.async_wait(use_result);
     (void)woken;
   }
-  std::string event = http::sse_event(json);
-  auto ended = co_await write(std::move(event), true);
+  is_writing_ = true;  // until the end: nothing goes between two pieces
+  auto ended = co_await write_last(next);
   exchange_ = nullptr;
+  is_writing_ = false;
+  turn_.cancel();
   co_return ended;
 }
 

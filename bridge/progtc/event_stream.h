@@ -1,8 +1,8 @@
 #pragma once
-// The answer of one execution: events in the order in which they are sent, whoever sends them, and a sign of life while
+// The answer of one execution: events in the order in which they are sent, whoever sends them, and a heartbeat while
 // there are none.
 #include <chrono>
-#include <deque>
+#include <functional>
 #include <string>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,7 +15,7 @@
 namespace progtc::bridge {
 
 // A client's HTTP library may give up after five seconds without a byte, so it never waits longer than this.
-inline constexpr std::chrono::milliseconds kSignOfLife{2000};
+inline constexpr std::chrono::milliseconds kHeartbeat{2000};
 
 // Everything runs on `executor`, one handler at a time. One piece is on its way to the client at any time; senders wait
 // for it, so what is held of a slow client is one piece for each sender.
@@ -30,19 +30,21 @@ class EventStream {
   EventStream& operator=(const EventStream&) = delete;
 
   // The head is sent with what comes first: an event or the next millisecond. Until close() a comment follows wherever
-  // nothing else was sent for kSignOfLife.
+  // nothing else was sent for kHeartbeat.
   Result<void> open();
   // Returns when the kernel has taken the whole event. Errors: what the connection failed with; not_connected after
   // close().
   boost::asio::awaitable<Result<void>> send(std::string json);
-  // Sends `json`, the last event, ends the answer and the signs of life. Nothing touches the exchange afterwards.
-  boost::asio::awaitable<Result<void>> close(std::string json);
+  // Sends the last event, whose JSON `next` gives in pieces and ends with an empty one, and ends the answer. Each piece
+  // is made when the kernel has taken the one before. Nothing touches the exchange afterwards.
+  boost::asio::awaitable<Result<void>> close(std::function<std::string()> next);
 
  private:
   boost::asio::awaitable<void> keep_alive();
   // When something has to be sent for the sake of it.
   [[nodiscard]] std::chrono::steady_clock::time_point due() const;
-  boost::asio::awaitable<Result<void>> write(std::string text, bool is_last = false);
+  boost::asio::awaitable<Result<void>> write(std::string text);
+  boost::asio::awaitable<Result<void>> write_last(const std::function<std::string()>& next);
 
   boost::asio::any_io_executor executor_;
   http::Exchange* exchange_;        // null once closed: a sender may still hold this object

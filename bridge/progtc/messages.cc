@@ -161,27 +161,70 @@ Ending ending_of(const runner::RunOutcome& outcome, std::string_view job_filenam
   }
 }
 
-std::string encode_final(const runner::RunOutcome& outcome, Wire wire, std::string_view job_filename) {
+FinalMessage::FinalMessage(runner::RunOutcome outcome, Wire wire, std::string_view job_filename) {
   const Ending ending = ending_of(outcome, job_filename);
-  const bool is_success = ending == Ending::kSuccess;
-  Object message;
-  if (wire == Wire::kA && !is_success) {
-    message.text("type", "error");
-    message.text("code", type_of(ending, wire));
-    message.bytes("message", message_of(outcome));
-  } else {
-    message.text("type", type_of(ending, wire));
+  const bool is_error = wire == Wire::kA && ending != Ending::kSuccess;
+  json(std::string(R"({"type":")") + (is_error ? "error" : type_of(ending, wire)) + '"');
+  if (is_error) {
+    json(std::string(R"(,"code":")") + type_of(ending, wire) + '"');
+    bytes("message", message_of(outcome));
   }
-  message.bytes("stdout", outcome.out.bytes);
-  message.bytes("stderr", outcome.err.bytes);
-  message.text("run_id", outcome.run_id);
-  message.raw("exit", exit_json(outcome));
-  message.raw("usage", usage_json(outcome.usage));
-  message.raw("truncated", outcome.out.truncated || outcome.err.truncated ? "true" : "false");
-  message.raw("denials", denials_json(outcome.denials));
+  bytes("stdout", std::move(outcome.out.bytes));
+  bytes("stderr", std::move(outcome.err.bytes));
+  json(R"(,"run_id":)" + encode_string(outcome.run_id));
+  json(R"(,"exit":)" + exit_json(outcome));
+  json(R"(,"usage":)" + usage_json(outcome.usage));
+  json(std::string(R"(,"truncated":)") + (outcome.out.truncated || outcome.err.truncated ? "true" : "false"));
+  json(R"(,"denials":)" + denials_json(outcome.denials));
   const bool has_value = outcome.claim && outcome.claim->ok && outcome.claim->value_json;
-  message.raw("value", has_value ? *outcome.claim->value_json : std::string("null"));
-  return std::move(message).take();
+  json(R"(,"value":)");
+  json(has_value ? std::move(*outcome.claim->value_json) : std::string("null"));
+  json("}");
+}
+
+void FinalMessage::json(std::string text) { parts_.push_back({false, std::move(text)}); }
+
+void FinalMessage::bytes(const char* key, std::string text) {
+  json(std::string(",\"") + key + "\":\"");
+  parts_.push_back({true, std::move(text)});
+  json("\"");
+}
+
+std::string FinalMessage::next() {
+  std::string piece;
+  while (part_ < parts_.size() && piece.size() < kPieceBytes) {
+    Part& part = parts_[part_];
+    const std::string_view rest = std::string_view(part.text).substr(at_);
+    // At least a whole character, or a piece that is nearly full would never grow.
+    std::size_t size = std::min(rest.size(), std::max(kPieceBytes - piece.size(), std::size_t{4}));
+    const bool is_end = size == rest.size();
+    if (part.is_bytes) {
+      append_escaped(piece, characters_.push(rest.substr(0, size)));
+      if (is_end) append_escaped(piece, characters_.finish());
+    } else {
+      if (!is_end) size -= unfinished_bytes(rest.substr(0, size));
+      piece += rest.substr(0, size);
+    }
+    at_ += size;
+    if (!is_end) continue;
+    std::string().swap(part.text);  // an assignment would keep the memory
+    ++part_;
+    at_ = 0;
+  }
+  return piece;
+}
+
+std::size_t FinalMessage::held_bytes() const noexcept {
+  std::size_t bytes = 0;
+  for (const Part& part : parts_) bytes += part.text.capacity();
+  return bytes;
+}
+
+std::string encode_final(const runner::RunOutcome& outcome, Wire wire, std::string_view job_filename) {
+  FinalMessage message(outcome, wire, job_filename);
+  std::string whole;
+  for (std::string piece = message.next(); !piece.empty(); piece = message.next()) whole += piece;
+  return whole;
 }
 
 }  // namespace progtc::bridge

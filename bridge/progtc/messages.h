@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bridge/progtc/wire.h"
 #include "bridge/tool_host.h"
@@ -40,7 +41,33 @@ enum class Ending : std::uint8_t {
 // starts with that name; one raised by exec() within it has a frame. Type and traceback are the code's own word.
 Ending ending_of(const runner::RunOutcome& outcome, std::string_view job_filename = "<string>");
 
-// The final message in revision `wire`. Bytes that are no UTF-8 become U+FFFD.
+// The final message in revision `wire`, in pieces: one that is encoded at once keeps everybody else waiting when it is
+// long. Bytes that are no UTF-8 become U+FFFD.
+class FinalMessage {
+ public:
+  FinalMessage(runner::RunOutcome outcome, Wire wire, std::string_view job_filename = "<string>");
+  // The next piece, made of about kPieceBytes and cut between two characters; empty behind the last one. What a piece
+  // was made of is held until the part of the message that it belongs to (all of stdout, say) has been encoded.
+  std::string next();
+  static constexpr std::size_t kPieceBytes = 32UL << 10U;
+  // What is held of the run.
+  [[nodiscard]] std::size_t held_bytes() const noexcept;
+
+ private:
+  struct Part {
+    bool is_bytes;  // the inside of a string; else JSON
+    std::string text;
+  };
+  void json(std::string text);
+  void bytes(const char* key, std::string text);
+
+  std::vector<Part> parts_;
+  std::size_t part_ = 0;
+  std::size_t at_ = 0;  // in that part
+  OutputText characters_;
+};
+
+// All of it.
 std::string encode_final(const runner::RunOutcome& outcome, Wire wire, std::string_view job_filename = "<string>");
 
 }  // namespace progtc::bridge

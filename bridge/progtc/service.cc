@@ -453,9 +453,11 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
       }
     }
     request_->observe(seconds(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began)));
-    auto closed = co_await stream->close(encode_final(outcome, *wire));
-    (void)closed;  // that a client has gone is in the log, by the outcome
     note(outcome, http_request.peer.name);
+    FinalMessage message(std::move(outcome), *wire);
+    std::function<std::string()> next = [&message] { return message.next(); };
+    auto closed = co_await stream->close(std::move(next));
+    (void)closed;  // that a client has gone is in the log, by the outcome
   }
 
   asio::awaitable<runner::RunOutcome> run(Kind& kind, ExecuteRequest wanted, std::shared_ptr<RemoteTools> tools,

@@ -50,6 +50,14 @@ TEST(SseTest, EncodesAnEvent) {
   EXPECT_EQ(sse_event("{\n1\r2\r\n}"), "data: {\ndata: 1\ndata: 2\ndata: }\n\n");
 }
 
+// Python's str.splitlines(), by which httpx reads lines, takes these for line breaks, too.
+TEST(SseTest, WhatSomeReadersTakeForALineBreakIsEscaped) {
+  EXPECT_EQ(sse_event("[\"a\xC2\x85\xE2\x80\xA8\xE2\x80\xA9z\"]"), "data: [\"a\\u0085\\u2028\\u2029z\"]\n\n");
+  EXPECT_EQ(sse_event("\"\xC2\x86\xE2\x80\xAA\xE2\x81\xA8\""), "data: \"\xC2\x86\xE2\x80\xAA\xE2\x81\xA8\"\n\n");
+  EXPECT_EQ(std::string(kSseStart) + sse_piece("{\"a\":") + sse_piece("\n1}") + std::string(kSseEnd),
+            "data: {\"a\":\ndata: 1}\n\n");
+}
+
 TEST(SseTest, ReadsWhatItEncodes) {
   EXPECT_THAT(data_of(sse_event("{}") + sse_comment() + sse_event("[1,\n2]") + sse_event("")),
               ElementsAre("{}", "[1,\n2]", ""));

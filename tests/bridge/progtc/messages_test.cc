@@ -140,6 +140,43 @@ TEST(MessagesTest, EveryKindOfOutcomeHasAnEnding) {
   }
 }
 
+TEST(FinalMessageTest, APieceIsBoundedWhateverTheOutputIs) {
+  // 4 MiB of what needs the longest escapes, and of characters that may not be cut.
+  for (const std::string& unit :
+       {std::string("\x01"), std::string("\xFF"), std::string("\U0001F600"), std::string("x")}) {
+    RunOutcome outcome = exited(0);
+    while (outcome.out.bytes.size() < (4U << 20U)) outcome.out.bytes += unit;
+    outcome.claim = runner::GuestClaim{};
+    outcome.claim->ok = true;
+    outcome.claim->value_json = "\"" + std::string(1U << 20U, 'v') + "é\"";
+    const std::size_t output = outcome.out.bytes.size();
+    FinalMessage message(outcome, Wire::kC);
+    EXPECT_GE(message.held_bytes(), output);
+    std::string whole;
+    std::size_t pieces = 0;
+    for (std::string piece = message.next(); !piece.empty(); piece = message.next()) {
+      EXPECT_LE(piece.size(), 8 * FinalMessage::kPieceBytes);
+      EXPECT_TRUE(is_utf8(piece));
+      whole += piece;
+      ++pieces;
+    }
+    EXPECT_GT(pieces, 100U);
+    EXPECT_EQ(message.next(), "");
+    EXPECT_LT(message.held_bytes(), 1024U);
+    EXPECT_FALSE(find_json_fault(whole));
+    std::string quoted = "\"";
+    append_escaped(quoted, to_utf8(outcome.out.bytes));
+    EXPECT_TRUE(part(whole, "stdout") == quoted + "\"");
+    EXPECT_EQ(part(whole, "value"), *outcome.claim->value_json);
+  }
+}
+
+TEST(FinalMessageTest, AShortOneIsOnePiece) {
+  FinalMessage message(exited(0), Wire::kA);
+  EXPECT_THAT(message.next(), testing::EndsWith("}"));
+  EXPECT_EQ(message.next(), "");
+}
+
 TEST(OutputTextTest, CutAnywhereItIsTheSameText) {
   const std::string bytes = "aé€\U0001F600\xFF\xE2\x82x\xF0\x9F\x98\xC3\xC3(\x80\xED\xA0\x80\xE2\x82";
   for (std::size_t first = 0; first <= bytes.size(); ++first) {
