@@ -12,7 +12,7 @@ JOBS ?= $(shell nproc)
 TESTS ?= .
 TIDY ?= (policy|runner|bridge|cli|python|bench)/
 
-DEPS ?= g++ cmake ninja-build pkg-config \
+DEPS ?= curl g++ cmake ninja-build pkg-config \
   libseccomp-dev libcap-dev libboost1.81-dev rapidjson-dev libcli11-dev libyaml-cpp-dev libsystemd-dev libmd-dev libssl-dev \
   libgtest-dev libgmock-dev libbenchmark-dev libcap2-bin \
   python3 python3-dev python3-pytest python3-numpy python3-pandas python3-httpx python3-jsonschema libpython3.11-testsuite
