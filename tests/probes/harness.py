@@ -278,6 +278,8 @@ def become_unprivileged(argv):
         if not open_to_everyone(binary):
             os.mkdir(f"{copy}/bin")
             environment["PROGTC_RUN"] = shutil.copy2(binary, f"{copy}/bin")
+            if (binary.parent / "progtc").is_file():
+                shutil.copy2(binary.parent / "progtc", f"{copy}/bin")
             for beside in ("guest", "lib/progtc/guest"):  # the program finds its other half from where it lies
                 if (binary.parent.parent / beside).is_dir():
                     shutil.copytree(binary.parent.parent / beside, f"{copy}/{beside}")
