@@ -165,6 +165,7 @@ constexpr Signature kSignatures[] = {
     signature("accept", Kind::kNumber, Kind::kPointer, Kind::kPointer),
     signature("accept4", Kind::kNumber, Kind::kPointer, Kind::kPointer, Kind::kWord),
     signature("clone", Kind::kClone),
+    signature("close_range", Kind::kNumber, Kind::kNumber, Kind::kWord),
     signature("clone3", Kind::kPointer, Kind::kNumber),
     signature("fork"),
     signature("vfork"),
@@ -322,6 +323,7 @@ std::string allow_line(std::string_view name, bool is_risky) {
 // The argument that chooses what the call does, where one rule for it is the natural way to allow more.
 std::optional<unsigned> choosing_argument(std::string_view name) {
   if (name == "ioctl" || name == "fcntl") return 1;
+  if (name == "close_range") return 2;
   if (name == "prctl" || name == "socket" || name == "socketpair" || name == "personality" || name == "arch_prctl")
     return 0;
   return std::nullopt;
@@ -335,7 +337,9 @@ std::string rule_line(std::string_view name, unsigned argument, std::uint64_t va
 
 void explain_checked_call(const Policy& policy, std::string_view name, const Arguments& arguments, DenialText& text) {
   if (name == "clone") {
-    text.rule = "syscalls: clone may not make namespaces";
+    const bool is_thread = (arguments[0] & CLONE_THREAD) != 0;
+    text.rule = is_thread ? "syscalls: clone makes threads that share descriptors, directories and semaphores only"
+                          : "syscalls: clone may not make namespaces";
     text.fix = allow_line(name, true);
     return;
   }

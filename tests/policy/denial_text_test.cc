@@ -77,6 +77,15 @@ TEST(DenialTextTest, OffersARuleForCallsThatAreChosenByAnArgument) {
             "\"reason\": \"…\"}");
 }
 
+TEST(DenialTextTest, SaysWhatAThreadShares) {
+  const std::string rule = "syscalls: clone makes threads that share descriptors, directories and semaphores only";
+  EXPECT_EQ(describe_denial(shipped("standard"), __NR_clone, {CLONE_VM | CLONE_SIGHAND | CLONE_THREAD}).rule, rule);
+  EXPECT_EQ(describe("strict", __NR_close_range, {3, 0xFFFFFFFF, 2}),
+            "close_range(3, -1, 2) | syscalls: close_range is allowed, but not with these arguments | "
+            "\"syscalls\": {\"rules\": [{\"call\": \"close_range\", \"argument\": 2, \"mask\": \"0xffffffff\", "
+            "\"values\": [\"0x2\"]}], \"reason\": \"…\"}");
+}
+
 TEST(DenialTextTest, SaysWhenNothingHelps) {
   EXPECT_EQ(describe("permissive", __NR_ioctl, {0, TIOCSTI | (std::uint64_t{1} << 32), 0}),
             "ioctl(0, TIOCSTI, 0) | syscalls: TIOCSTI and TIOCLINUX are never allowed | "

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
+#include <linux/close_range.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -102,12 +103,34 @@ TEST(SeccompProgramTest, ThreadsMayStartInEveryPolicy) {
   EXPECT_EQ(filter("permissive")(__NR_clone, {kThreadFlags}), kAllowed);
 }
 
+TEST(SeccompProgramTest, ThreadsShareTheTableOfDescriptors) {
+  constexpr std::uint64_t kMuslThread = 0x7d0f00;  // glibc's and CLONE_DETACHED
+  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+    const Filter run = filter(name);
+    EXPECT_EQ(run(__NR_clone, {kMuslThread}), kAllowed) << name;
+    for (const std::uint64_t shared : {CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_SYSVSEM}) {
+      for (const std::uint64_t high : {std::uint64_t{0}, kGarbage, shared << 32}) {
+        EXPECT_EQ(run(__NR_clone, {(kThreadFlags & ~shared) | high}), kDenied) << name << " " << std::hex << shared;
+      }
+    }
+    for (const std::uint64_t beyond : {CLONE_PARENT, CLONE_PTRACE, CLONE_PIDFD, CLONE_VFORK}) {
+      EXPECT_EQ(run(__NR_clone, {kThreadFlags | beyond}), kDenied) << name << " " << std::hex << beyond;
+    }
+    EXPECT_EQ(run(__NR_close_range, {3, ~0U, 0}), kAllowed) << name;
+    EXPECT_EQ(run(__NR_close_range, {3, ~0U, CLOSE_RANGE_CLOEXEC}), kAllowed) << name;
+    EXPECT_EQ(run(__NR_close_range, {3, ~0U, CLOSE_RANGE_UNSHARE}), kDenied) << name;
+    EXPECT_EQ(run(__NR_close_range, {3, ~0U, CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC}), kDenied) << name;
+    EXPECT_EQ(run(__NR_close_range, {3, ~0U, kGarbage | CLOSE_RANGE_UNSHARE}), kDenied) << name;
+  }
+}
+
 TEST(SeccompProgramTest, OnlyProcessesMayFork) {
   constexpr std::uint64_t kFork = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | 17;
   EXPECT_EQ(filter("strict")(__NR_clone, {kFork}), kDenied);
   EXPECT_EQ(filter("standard")(__NR_clone, {kFork}), kAllowed);
   EXPECT_EQ(filter("strict")(__NR_vfork), kDenied);
   EXPECT_EQ(filter("standard")(__NR_vfork), kAllowed);
+  EXPECT_EQ(filter("standard")(__NR_clone, {CLONE_VM | CLONE_VFORK | 17}), kAllowed);  // posix_spawn
 }
 
 TEST(SeccompProgramTest, NoNamespaceIsEverMade) {

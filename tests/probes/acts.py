@@ -123,6 +123,9 @@ PROCESSES = [
     act("be_root", Blocked(("no id is 0",)), namespaces(), policies=BOTH),
     act("hold_capabilities", Blocked(("no capability",)), namespaces(), policies=BOTH),
     act("gain_privileges", Blocked(("NoNewPrivs 1 Seccomp 2",)), bare(), policies=BOTH),
+    act("private_descriptors close_range", EPERM, bare(), denied="close_range", policies=BOTH),
+    act("private_descriptors clone", EPERM, bare(), denied="clone", policies=BOTH),
+    act("share_descriptors", Permitted("done"), bare(), policies=BOTH),
     act("hide_denial", EPERM, bare(), denied="socket"),
 ]
 
