@@ -77,6 +77,11 @@ TEST(DenialTextTest, OffersARuleForCallsThatAreChosenByAnArgument) {
             "\"reason\": \"…\"}");
 }
 
+TEST(DenialTextTest, NamesThePipeThatGrows) {
+  EXPECT_EQ(describe_denial(shipped("strict"), __NR_fcntl, {3, F_SETPIPE_SZ, 1 << 20}).call,
+            "fcntl(3, F_SETPIPE_SZ, 0x100000)");
+}
+
 TEST(DenialTextTest, SaysWhatAThreadShares) {
   const std::string rule = "syscalls: clone makes threads that share descriptors, directories and semaphores only";
   EXPECT_EQ(describe_denial(shipped("standard"), __NR_clone, {CLONE_VM | CLONE_SIGHAND | CLONE_THREAD}).rule, rule);

@@ -248,6 +248,15 @@ TEST(SeccompProgramTest, OptionsOfPrctlAndFcntlAreLists) {
   EXPECT_EQ(run(__NR_fcntl, {1, F_SETLK}), kAllowed);
   EXPECT_EQ(run(__NR_fcntl, {1, F_NOTIFY}), kDenied);
   EXPECT_EQ(run(__NR_fcntl, {1, F_SETLEASE}), kDenied);
+  EXPECT_EQ(run(__NR_fcntl, {1, F_GETPIPE_SZ}), kAllowed);
+  for (const std::uint64_t bytes : {0, 4096, 65535, 65536}) {
+    EXPECT_EQ(run(__NR_fcntl, {1, F_SETPIPE_SZ, bytes}), kAllowed) << bytes;
+    EXPECT_EQ(run(__NR_fcntl, {1, F_SETPIPE_SZ | kGarbage, bytes}), kAllowed) << bytes;
+    EXPECT_EQ(run(__NR_fcntl, {1, F_SETPIPE_SZ, bytes | kGarbage}), kDenied) << bytes;
+  }
+  for (const std::uint64_t bytes : {65537, 131072, 1 << 20}) {
+    EXPECT_EQ(run(__NR_fcntl, {1, F_SETPIPE_SZ, bytes}), kDenied) << bytes;
+  }
   EXPECT_EQ(run(__NR_personality, {0xFFFFFFFF}), kAllowed);
   EXPECT_EQ(run(__NR_personality, {0x0040000}), kDenied);  // ADDR_NO_RANDOMIZE
   EXPECT_EQ(run(__NR_prlimit64, {0}), kAllowed);

@@ -126,6 +126,8 @@ PROCESSES = [
     act("private_descriptors close_range", EPERM, bare(), denied="close_range", policies=BOTH),
     act("private_descriptors clone", EPERM, bare(), denied="clone", policies=BOTH),
     act("share_descriptors", Permitted("done"), bare(), policies=BOTH),
+    act("grow_pipe 1048576", EPERM, sandboxed("65536"), denied="fcntl", policies=BOTH),
+    act("grow_pipe 65537", EPERM, sandboxed("4096"), denied="fcntl", policies=BOTH),
     act("hide_denial", EPERM, bare(), denied="socket"),
 ]
 

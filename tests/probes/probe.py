@@ -17,7 +17,7 @@ import platform
 NUMBERS = {
     "accept4": (288, 242), "acct": (163, 89), "add_key": (248, 217), "adjtimex": (159, 171), "bpf": (321, 280),
     "capget": (125, 90), "chroot": (161, 51), "clone": (56, 220), "clone3": (435, 435), "close_range": (436, 436),
-    "execveat": (322, 281), "fanotify_init": (300, 262), "finit_module": (313, 273), "fsconfig": (431, 431),
+    "execveat": (322, 281), "fanotify_init": (300, 262), "fcntl": (72, 25), "finit_module": (313, 273), "fsconfig": (431, 431),
     "fsopen": (430, 430), "fspick": (433, 433), "init_module": (175, 105), "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427), "io_uring_setup": (425, 425), "ioctl": (16, 29), "ioperm": (173, None),
     "iopl": (172, None), "kcmp": (312, 272), "kexec_load": (246, 104), "keyctl": (250, 219),
