@@ -96,6 +96,21 @@ constexpr Constant kIoctlRequests[] = {
     PROGTC_CONSTANT(SIOCGIFADDR),  PROGTC_CONSTANT(SIOCGIFHWADDR)};
 constexpr Constant kFcntlCommands[] = {PROGTC_CONSTANT(F_NOTIFY), PROGTC_CONSTANT(F_SETLEASE),
                                        PROGTC_CONSTANT(F_SETPIPE_SZ)};
+constexpr Constant kSocketLevels[] = {PROGTC_CONSTANT(SOL_SOCKET), PROGTC_CONSTANT(IPPROTO_IP),
+                                      PROGTC_CONSTANT(IPPROTO_IPV6), PROGTC_CONSTANT(IPPROTO_TCP),
+                                      PROGTC_CONSTANT(IPPROTO_UDP)};
+constexpr Constant kSocketOptions[] = {PROGTC_CONSTANT(SO_SNDBUF),
+                                       PROGTC_CONSTANT(SO_RCVBUF),
+                                       PROGTC_CONSTANT(SO_SNDBUFFORCE),
+                                       PROGTC_CONSTANT(SO_RCVBUFFORCE),
+                                       PROGTC_CONSTANT(SO_RCVLOWAT),
+                                       PROGTC_CONSTANT(SO_BINDTODEVICE),
+                                       PROGTC_CONSTANT(SO_ATTACH_FILTER),
+                                       PROGTC_CONSTANT(SO_ATTACH_BPF),
+                                       PROGTC_CONSTANT(SO_ATTACH_REUSEPORT_CBPF),
+                                       PROGTC_CONSTANT(SO_ATTACH_REUSEPORT_EBPF),
+                                       PROGTC_CONSTANT(SO_ZEROCOPY),
+                                       PROGTC_CONSTANT(SO_MARK)};
 constexpr Constant kSignals[] = {PROGTC_CONSTANT(SIGHUP),  PROGTC_CONSTANT(SIGINT),  PROGTC_CONSTANT(SIGKILL),
                                  PROGTC_CONSTANT(SIGTERM), PROGTC_CONSTANT(SIGSTOP), PROGTC_CONSTANT(SIGCONT),
                                  PROGTC_CONSTANT(SIGCHLD), PROGTC_CONSTANT(SIGUSR1), PROGTC_CONSTANT(SIGUSR2)};
@@ -145,6 +160,8 @@ enum class Kind : std::uint8_t {
   kIoctl,
   kFcntl,
   kSignal,
+  kSocketLevel,
+  kSocketOption,  // of level SOL_SOCKET
 };
 
 struct Signature {
@@ -160,6 +177,8 @@ constexpr Signature signature(std::string_view call, Kinds... kinds) {
 constexpr Signature kSignatures[] = {
     signature("socket", Kind::kFamily, Kind::kSocketType, Kind::kProtocol),
     signature("socketpair", Kind::kFamily, Kind::kSocketType, Kind::kProtocol),
+    signature("setsockopt", Kind::kNumber, Kind::kSocketLevel, Kind::kSocketOption, Kind::kPointer, Kind::kNumber),
+    signature("getsockopt", Kind::kNumber, Kind::kSocketLevel, Kind::kSocketOption, Kind::kPointer, Kind::kPointer),
     signature("connect", Kind::kNumber, Kind::kPointer, Kind::kNumber),
     signature("bind", Kind::kNumber, Kind::kPointer, Kind::kNumber),
     signature("listen", Kind::kNumber, Kind::kNumber),
@@ -264,6 +283,10 @@ std::string format_argument(Kind kind, std::uint64_t value) {
       return named(kFcntlCommands, low);
     case Kind::kSignal:
       return named(kSignals, low);
+    case Kind::kSocketLevel:
+      return named(kSocketLevels, low);
+    case Kind::kSocketOption:
+      return named(kSocketOptions, low);
   }
   return hexadecimal(value);
 }
@@ -284,7 +307,10 @@ std::string format_call(std::string_view name, const Arguments& arguments) {
   }
   for (std::size_t i = 0; i < known->count; ++i) {
     if (i > 0) text += ", ";
-    text += format_argument(known->kinds[i], arguments[i]);
+    Kind kind = known->kinds[i];
+    // The numbers of options are each level's own.
+    if (kind == Kind::kSocketOption && static_cast<std::int32_t>(arguments[i - 1]) != SOL_SOCKET) kind = Kind::kNumber;
+    text += format_argument(kind, arguments[i]);
   }
   return text + ")";
 }
@@ -324,7 +350,7 @@ std::string allow_line(std::string_view name, bool is_risky) {
 // The argument that chooses what the call does, where one rule for it is the natural way to allow more.
 std::optional<unsigned> choosing_argument(std::string_view name) {
   if (name == "ioctl" || name == "fcntl") return 1;
-  if (name == "close_range") return 2;
+  if (name == "close_range" || name == "setsockopt" || name == "getsockopt") return 2;
   if (name == "prctl" || name == "socket" || name == "socketpair" || name == "personality" || name == "arch_prctl")
     return 0;
   return std::nullopt;

@@ -21,6 +21,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "policy/socket_options.h"
+
 namespace progtc::policy {
 namespace {
 
@@ -137,6 +139,20 @@ constexpr std::array kSocketInet = {
     socket_fit(AF_INET6, SOCK_STREAM, 0), socket_fit(AF_INET6, SOCK_STREAM, IPPROTO_TCP),
     socket_fit(AF_INET6, SOCK_DGRAM, 0),  socket_fit(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)};
 constexpr std::array kSocketpairUnix = one_of(0, AF_UNIX);
+template <std::size_t Count>
+constexpr auto options(const SocketOption (&list)[Count]) {
+  std::array<ArgumentFit, Count> fits{};
+  for (std::size_t i = 0; i < Count; ++i) {
+    fits[i] = fit({1, kInt, static_cast<std::uint32_t>(list[i].level)},
+                  {2, kInt, static_cast<std::uint32_t>(list[i].option)});
+  }
+  return fits;
+}
+constexpr auto kSetOptions = options(kSetSocketOptions);
+constexpr auto kGetOptions = joined(options(kSetSocketOptions), options(kGetSocketOptions));
+constexpr auto kSetInet = options(kSetInetOptions);
+constexpr auto kGetInet = joined(options(kSetInetOptions), options(kGetInetOptions));
+constexpr auto kSetBuffers = options(kSetSocketBuffers);
 
 // ---- huge pages come from a pool of the host's that the memory controller does not count.
 constexpr std::array kMmap = {fit({3, MAP_HUGETLB, 0})};
@@ -299,13 +315,22 @@ constexpr GroupCall kSocketPairs[] = {{"socketpair", kSocketpairUnix},
                                       any("shutdown"),
                                       any("getsockname"),
                                       any("getpeername"),
-                                      any("getsockopt"),
-                                      any("setsockopt")};
+                                      {"getsockopt", kGetOptions},
+                                      {"setsockopt", kSetOptions}};
 constexpr GroupCall kSocketsUnix[] = {{"socket", kSocketUnix}, any("connect"), any("bind"),     any("listen"),
                                       any("accept"),           any("accept4"), any("sendmmsg"), any("recvmmsg")};
-constexpr GroupCall kSocketsInet[] = {{"socket", kSocketInet}, any("connect"),  any("bind"),
-                                      any("listen"),           any("accept"),   any("accept4"),
-                                      any("sendmmsg"),         any("recvmmsg"), {"ioctl", kIoctlNetwork}};
+constexpr GroupCall kSocketsInet[] = {{"socket", kSocketInet},
+                                      any("connect"),
+                                      any("bind"),
+                                      any("listen"),
+                                      any("accept"),
+                                      any("accept4"),
+                                      any("sendmmsg"),
+                                      any("recvmmsg"),
+                                      {"ioctl", kIoctlNetwork},
+                                      {"getsockopt", kGetInet},
+                                      {"setsockopt", kSetInet}};
+constexpr GroupCall kSocketBuffers[] = {{"setsockopt", kSetBuffers}};
 constexpr GroupCall kIdentity[] = {any("setuid"),    any("setgid"),    any("setreuid"), any("setregid"),
                                    any("setresuid"), any("setresgid"), any("setfsuid"), any("setfsgid"),
                                    any("setgroups"), any("capset")};
@@ -331,6 +356,8 @@ constexpr SyscallGroup kGroups[] = {
     {"socket-pairs", "socketpair(AF_UNIX) and talking over sockets one already has", kSocketPairs},
     {"sockets-unix", "AF_UNIX sockets by name; implied by network loopback and host", kSocketsUnix},
     {"sockets-inet", "TCP and UDP over IPv4 and IPv6; implied by network loopback and host", kSocketsInet},
+    {"socket-buffers", "choose how much a socket holds (SO_SNDBUF, SO_RCVBUF), where a control group counts it",
+     kSocketBuffers},
     {"identity", "change user, groups and capabilities, as far as the kernel lets", kIdentity},
     {"sync", "flush whole file systems, the host's included", kSync},
 };

@@ -59,8 +59,10 @@ Result<Bounds> make_bounds(const CgroupSite& site, const policy::Policy& policy,
 }
 
 policy::Policy without_uncounted_memory(policy::Policy policy, const CgroupSite& site, const GivenUp& given_up) {
-  if (site.mechanism == CgroupMechanism::kNone && !given_up.contains("cgroup"))
+  if (site.mechanism == CgroupMechanism::kNone && !given_up.contains("cgroup")) {
     policy.syscalls.deny.emplace_back("memfd_create");
+    std::erase(policy.syscalls.groups, "socket-buffers");
+  }
   return policy;
 }
 

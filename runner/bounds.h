@@ -30,8 +30,8 @@ struct Bounds {
 Result<Bounds> make_bounds(const CgroupSite& site, const policy::Policy& policy, const Identity& identity,
                            const GivenUp& given_up);
 
-// Without a cgroup, memory is what is mapped, and a file in memory that is only written would escape the count: the
-// policy as it is then, else unchanged.
+// Without a cgroup, memory is what is mapped, and a file in memory that is only written, or what a socket holds, would
+// escape the count: the policy as it is then, else unchanged.
 policy::Policy without_uncounted_memory(policy::Policy policy, const CgroupSite& site, const GivenUp& given_up);
 
 // Points into `bounds`, which has to outlive it. The filter is for the caller to add.

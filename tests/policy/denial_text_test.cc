@@ -77,6 +77,19 @@ TEST(DenialTextTest, OffersARuleForCallsThatAreChosenByAnArgument) {
             "\"reason\": \"…\"}");
 }
 
+TEST(DenialTextTest, NamesSocketOptionsOfTheirLevel) {
+  EXPECT_EQ(describe("strict", __NR_setsockopt, {3, SOL_SOCKET, SO_SNDBUF, 1, 4}),
+            "setsockopt(3, SOL_SOCKET, SO_SNDBUF, …, 4) | syscalls: setsockopt is in no allowed group | "
+            "\"syscalls\": {\"groups\": [\"+socket-buffers\"], \"reason\": \"…\"}");
+  EXPECT_EQ(describe("standard", __NR_setsockopt, {3, SOL_SOCKET, SO_ATTACH_FILTER, 1, 16}),
+            "setsockopt(3, SOL_SOCKET, SO_ATTACH_FILTER, …, 16) | "
+            "syscalls: setsockopt is allowed, but not with these arguments | "
+            "\"syscalls\": {\"rules\": [{\"call\": \"setsockopt\", \"argument\": 2, \"mask\": \"0xffffffff\", "
+            "\"values\": [\"0x1a\"]}], \"reason\": \"…\"}");
+  EXPECT_EQ(describe_denial(shipped("standard"), __NR_setsockopt, {3, 6, 31, 1, 4}).call,
+            "setsockopt(3, IPPROTO_TCP, 31, …, 4)");
+}
+
 TEST(DenialTextTest, NamesThePipeThatGrows) {
   EXPECT_EQ(describe_denial(shipped("strict"), __NR_fcntl, {3, F_SETPIPE_SZ, 1 << 20}).call,
             "fcntl(3, F_SETPIPE_SZ, 0x100000)");

@@ -5,6 +5,8 @@
 #include <linux/audit.h>
 #include <linux/close_range.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -194,6 +196,38 @@ TEST(SeccompProgramTest, SocketsFollowTheNetworkMode) {
   EXPECT_EQ(none(__NR_connect), kDenied);
   EXPECT_EQ(none(__NR_socketpair, {AF_UNIX, SOCK_STREAM, 0}), kAllowed);
   EXPECT_EQ(loopback(__NR_socketpair, {AF_TIPC, SOCK_STREAM, 0}), kDenied);
+}
+
+TEST(SeccompProgramTest, SocketOptionsAreListedByLevel) {
+  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+    const Filter run = filter(name);
+    for (const std::uint64_t option : {SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF,
+                                       SO_ATTACH_REUSEPORT_EBPF, SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_ZEROCOPY}) {
+      for (const std::uint64_t high : {std::uint64_t{0}, kGarbage}) {
+        EXPECT_EQ(run(__NR_setsockopt, {3, SOL_SOCKET | high, option | high}), kDenied) << name << " " << option;
+      }
+    }
+    EXPECT_EQ(run(__NR_setsockopt, {3, SOL_SOCKET, SO_REUSEADDR}), kAllowed) << name;
+    EXPECT_EQ(run(__NR_getsockopt, {3, SOL_SOCKET, SO_ERROR}), kAllowed) << name;
+    EXPECT_EQ(run(__NR_getsockopt, {3, SOL_SOCKET, SO_SNDBUF}), kAllowed) << name;
+    EXPECT_EQ(run(__NR_setsockopt, {3, SOL_SOCKET, SO_ERROR}), kDenied) << name;
+    EXPECT_EQ(run(__NR_getsockopt, {3, SOL_SOCKET, SO_ATTACH_FILTER}), kDenied) << name;  // SO_GET_FILTER
+    EXPECT_EQ(run(__NR_setsockopt, {3, 270, 1}), kDenied) << name;                        // SOL_NETLINK
+  }
+  const Filter strict = filter("strict");
+  const Filter standard = filter("standard");
+  for (const std::uint64_t option : {SO_SNDBUF, SO_RCVBUF, SO_RCVLOWAT}) {
+    EXPECT_EQ(strict(__NR_setsockopt, {3, SOL_SOCKET, option}), kDenied) << option;
+    EXPECT_EQ(filter("ci")(__NR_setsockopt, {3, SOL_SOCKET, option}), kDenied) << option;
+    EXPECT_EQ(standard(__NR_setsockopt, {3, SOL_SOCKET, option}), kAllowed) << option;
+  }
+  EXPECT_EQ(strict(__NR_setsockopt, {3, IPPROTO_TCP, TCP_NODELAY}), kDenied);
+  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_TCP, TCP_NODELAY}), kAllowed);
+  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_IP, IP_RECVERR}), kAllowed);
+  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_IPV6, IPV6_V6ONLY}), kAllowed);
+  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_TCP, TCP_ULP}), kDenied);
+  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_UDP, 100}), kDenied);  // UDP_ENCAP
+  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_IP, 64}), kDenied);    // IPT_SO_SET_REPLACE
 }
 
 TEST(SeccompProgramTest, SetIdBitsAreNeverSet) {

@@ -151,6 +151,13 @@ NETWORK = [
     act("socket AF_INET SOCK_RAW 1", EPERM, bare(root=True), denied="socket", policies=("strict", "loopback")),
     act(MPTCP, EPERM, bare(), denied="socket", policies=("strict", "loopback")),
     act("socketpair", PERMITTED, NoTwin("permitted everywhere: asyncio needs one")),
+    act("attach_filter SO_ATTACH_FILTER=26", EPERM, bare(), denied="setsockopt", policies=BOTH),
+    *(act(f"attach_filter {option}", EPERM, NoTwin("another program than the probe's"), denied="setsockopt",
+          policies=BOTH)
+      for option in ("SO_ATTACH_BPF=50", "SO_ATTACH_REUSEPORT_CBPF=51", "SO_ATTACH_REUSEPORT_EBPF=52")),
+    *(act(f"socket_buffer {option} 1048576", EPERM, sandboxed(policy="standard"), denied="setsockopt")
+      for option in ("SO_SNDBUF", "SO_RCVBUF")),
+    act("socket_options", Permitted("done"), bare(), policies=BOTH),
     # the host's services
     act("connect 127.0.0.1 {port}", EPERM, bare(), denied="socket", rule="network"),
     act("connect ::1 {port6}", EPERM, bare(), denied="socket", rule="network"),
@@ -172,6 +179,7 @@ OWN_LOOPBACK = [
     act("send_datagram 192.0.2.1 9", WITHOUT_ROUTE, bare("127.0.0.1", "{port}"), policies=("loopback", "standard")),
     act("resolve_name example.com", Blocked(), bare("localhost"), policies=("loopback", "standard")),
     act("other_interfaces", Blocked(("only lo",)), bare(), policies=("loopback", "standard")),
+    act("socket_options tcp", Permitted("done"), bare(), policies=("loopback", "standard")),
 ]
 
 def _has_i386_calls():
