@@ -83,7 +83,10 @@ bool lies_below(const std::string& path, const std::string& above) {
 
 // Whether a name inside is shown by a bind, or is a place of the sandbox's own.
 bool is_shown(const runner::RootPlan& plan, const std::string& path) {
-  for (const char* own : {"/tmp", "/dev", "/proc", policy::kWorkPath, policy::kOutPath, runner::kGuestPath})
+  for (const char* own : {"/proc", runner::kGuestPath})
+    if (lies_below(path, own)) return true;
+  // The private file systems that the policy has, and /dev.
+  for (const std::string& own : plan.writable)
     if (lies_below(path, own)) return true;
   for (const runner::PlannedBind& bind : plan.binds)
     if (lies_below(path, bind.target)) return true;

@@ -242,8 +242,9 @@ std::string explain_path(const policy::Policy& policy, const runner::RootPlan& p
                    "writing: --rw " + path + ", or \"filesystem\": {\"rw\": [\"+" + path + "\"], \"reason\": \"…\"}");
     return text;
   }
-  for (const char* place : {"/tmp", "/dev/shm", policy::kWorkPath, policy::kOutPath, "/proc"})
-    if (lies_below(path, place)) return explain_private(place, path);
+  if (lies_below(path, "/proc")) return explain_private("/proc", path);
+  for (const policy::PrivatePlace& place : policy::private_places(policy.filesystem))
+    if (lies_below(path, place.path)) return explain_private(place.path, path);
   for (const runner::PlannedEntry& entry : plan.entries) {
     if ("/" + entry.path != path) continue;
     switch (entry.kind) {

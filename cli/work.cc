@@ -118,7 +118,7 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   request.place = [here = request.project_dir, script_dir = work.script_dir, on_plan = std::move(hooks.on_plan)](
                       const runner::RootPlan& plan, runner::Job& job) {
     const std::string visible = plan.inside(here);
-    job.cwd = visible.empty() ? policy::kWorkPath : visible;
+    job.cwd = visible.empty() ? plan.work_dir : visible;
     const std::string beside = script_dir.empty() ? "" : plan.inside(script_dir);
     job.path = {beside.empty() ? job.cwd : beside};
     if (on_plan) on_plan(plan);

@@ -23,10 +23,12 @@ struct Bind {
   bool operator==(const Bind&) const = default;
 };
 
-// A private in-memory file system; both are 0 (it is not mounted) or neither is, as tmpfs takes 0 for "no limit".
+// A private in-memory file system. Both are 0, and then the place does not exist, or neither is: tmpfs takes 0 for "no
+// limit".
 struct Tmpfs {
   std::uint64_t size_bytes = 0;
   std::uint64_t inodes = 0;
+  [[nodiscard]] bool is_mounted() const noexcept { return size_bytes > 0 && inodes > 0; }
   bool operator==(const Tmpfs&) const = default;
 };
 
@@ -40,6 +42,18 @@ struct Filesystem {
 };
 inline constexpr const char* kWorkPath = "/sandbox";
 inline constexpr const char* kOutPath = "/out";
+
+struct PrivatePlace {
+  const char* path;
+  Tmpfs tmpfs;
+};
+// The private file systems that exist, by where they are mounted.
+inline std::vector<PrivatePlace> private_places(const Filesystem& has) {
+  std::vector<PrivatePlace> places = {
+      {"/tmp", has.tmp}, {"/dev/shm", has.shm}, {kWorkPath, has.work}, {kOutPath, has.out}};
+  std::erase_if(places, [](const PrivatePlace& place) { return !place.tmpfs.is_mounted(); });
+  return places;
+}
 
 enum class NetworkMode : std::uint8_t {
   kNone,      // no socket can be made, only socketpair(AF_UNIX)

@@ -35,12 +35,16 @@ class Collector {
   std::vector<Relaxation> found_;
 };
 
+// 0 is "none" for a private file system, never "no limit".
+std::string size_or_none(std::uint64_t bytes) { return bytes == 0 ? "none" : format_size(bytes); }
+std::string inodes_or_none(std::uint64_t inodes) { return inodes == 0 ? "none" : std::to_string(inodes); }
+
 void compare_tmpfs(Collector& found, std::string_view name, const Tmpfs& base, const Tmpfs& next) {
   if (next.size_bytes > base.size_bytes) {
-    found.add(change(std::string(name) + " size", format_size(base.size_bytes), format_size(next.size_bytes)));
+    found.add(change(std::string(name) + " size", size_or_none(base.size_bytes), size_or_none(next.size_bytes)));
   }
   if (next.inodes > base.inodes) {
-    found.add(change(std::string(name) + " inodes", std::to_string(base.inodes), std::to_string(next.inodes)));
+    found.add(change(std::string(name) + " inodes", inodes_or_none(base.inodes), inodes_or_none(next.inodes)));
   }
 }
 

@@ -56,8 +56,9 @@ class Planner {
     drop_covered_binds();
     PROGTC_CHECK(hang_binds());
     generate_etc();
-    for (const char* directory : {"/tmp", "/dev/shm", policy::kWorkPath, policy::kOutPath, "/proc"})
-      make_directory(directory);
+    for (const auto& place : policy::private_places(policy_.filesystem)) make_directory(place.path);
+    make_directory("/proc");
+    plan_.work_dir = policy_.filesystem.work.is_mounted() ? policy::kWorkPath : "/";
     name_interpreter();
     list_writable();
     list_site_packages();
@@ -226,8 +227,9 @@ class Planner {
           return run_error(RunErrc::kBindTarget,
                            "bind '" + bind.source + "' at '" + bind.target +
                                "': that directory is private to each sandbox; choose one below it or elsewhere");
-        if (lies_below(bind.target, fresh)) plan_.late_binds += bind.target + '\0';
       }
+      for (const auto& place : policy::private_places(policy_.filesystem))
+        if (lies_below(bind.target, place.path)) plan_.late_binds += bind.target + '\0';
       if (std::any_of(plan_.binds.begin(), plan_.binds.end(),
                       [&](const PlannedBind& other) { return &other != &bind && other.target == bind.target; }))
         return run_error(RunErrc::kBindTarget, "two binds share the target '" + bind.target + "'");
@@ -290,7 +292,9 @@ class Planner {
   }
 
   void list_writable() {
-    plan_.writable = {"/tmp", "/dev", policy::kWorkPath, policy::kOutPath};
+    plan_.writable = {"/dev"};  // the devices, and /dev/shm
+    for (const auto& place : policy::private_places(policy_.filesystem))
+      if (!lies_below(place.path, "/dev")) plan_.writable.emplace_back(place.path);
     for (const PlannedBind& bind : plan_.binds)
       if (bind.is_writable) plan_.writable.push_back(bind.target);
   }

@@ -50,6 +50,7 @@ struct RootPlan {
   std::vector<std::string> writable;       // absolute paths inside that code may write below
   std::string late_binds;                  // NUL-terminated targets below the private file systems, outer ones first
   std::string executable;                  // sys.executable inside
+  std::string work_dir;                    // the private working directory; "/" where the policy leaves it out
   std::vector<std::string> site_packages;  // to append to sys.path
 
   // Where a host path is visible inside; empty when it is not.

@@ -143,6 +143,8 @@ class Supervisor {
     if (!interpreter) co_return interpreter.error();
     // Opened before the code runs: afterwards a directory it may write could hold a link of this name.
     if (!request_.out_dir.empty()) {
+      if (!policy_.filesystem.out.is_mounted())
+        co_return run_error(RunErrc::kBindTarget, "--out: the policy has no output directory (filesystem.out)");
       if (auto made = sys::make_directories(request_.out_dir, 0755); !made)
         co_return with_context("--out", made.error());
       auto opened = sys::openat(AT_FDCWD, request_.out_dir.c_str(), O_RDONLY | O_DIRECTORY);

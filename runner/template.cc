@@ -236,6 +236,18 @@ bool decode(const Record& record, std::uint32_t message, Struct& into) {
   return into.message == message;
 }
 
+// The directories that the host keeps open, in the order in which init sends them.
+Result<void> take_directories(const SandboxSpec& spec, std::vector<sys::UniqueFd>& sent, Sandbox& sandbox) {
+  std::vector<sys::UniqueFd*> wanted;
+  if (spec.filesystem.work.is_mounted()) wanted.push_back(&sandbox.work_dir);
+  if (spec.wants_out && spec.filesystem.out.is_mounted()) wanted.push_back(&sandbox.out_dir);
+  if (sent.size() != wanted.size())
+    return run_error(RunErrc::kControlMissing, "init sent " + std::to_string(sent.size()) + " directories, expected " +
+                                                   std::to_string(wanted.size()));
+  for (std::size_t i = 0; i < sent.size(); ++i) *wanted[i] = std::move(sent[i]);
+  return {};
+}
+
 Error step_failed(unsigned step, int error, const std::string& item) {
   std::string text = std::string(step_name(step)) + (item.empty() ? "" : " '" + item + "'");
   text = from_errno(error, text).context;
@@ -464,15 +476,14 @@ asio::awaitable<Result<void>> Template::ready() {
   co_return Result<void>{};
 }
 
-asio::awaitable<Result<void>> Template::wait_for(std::uint32_t last, Sandbox& sandbox) {
+asio::awaitable<Result<void>> Template::wait_for(std::uint32_t last, const SandboxSpec& spec, Sandbox& sandbox) {
   for (;;) {
     auto record = co_await receive_record(sandbox.status);
     if (!record) co_return record.error();
     progtc_report report{};
     if (decode(*record, PROGTC_PREPARED, report)) {
       sandbox.controls |= report.controls;
-      if (!record->fds.empty()) sandbox.work_dir = std::move(record->fds[0]);
-      if (record->fds.size() > 1) sandbox.out_dir = std::move(record->fds[1]);
+      if (auto taken = take_directories(spec, record->fds, sandbox); !taken) co_return taken.error();
       if (last == PROGTC_PREPARED) co_return Result<void>{};
     } else if (decode(*record, PROGTC_CONFINED, report)) {
       if (record->fds.size() != 1) co_return run_error(RunErrc::kControlMissing, "the worker sent no seccomp listener");
@@ -511,7 +522,7 @@ asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
   Sandbox sandbox(executor_);
   sandbox.init = std::move(record->fds[0]);
   ends->move_into(sandbox);
-  if (auto confined = co_await wait_for(PROGTC_CONFINED, sandbox); !confined) co_return confined.error();
+  if (auto confined = co_await wait_for(PROGTC_CONFINED, spec, sandbox); !confined) co_return confined.error();
   co_return sandbox;
 }
 
@@ -525,12 +536,12 @@ asio::awaitable<Result<Sandbox>> Template::confine(const SandboxSpec& spec) {
   // Init and worker start side by side: nothing may go on to user code before the mounts are what they have to be. The
   // request then waits for the interpreter, not the interpreter for the request.
   sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), ends->status[0].release());
-  if (auto prepared = co_await wait_for(PROGTC_PREPARED, sandbox); !prepared) co_return prepared.error();
+  if (auto prepared = co_await wait_for(PROGTC_PREPARED, spec, sandbox); !prepared) co_return prepared.error();
   if (auto sent = send_request(control_.native_handle(), spec, *ends, false, CgroupEntry::kNone); !sent)
     co_return sent.error();
   ends->give_away();
   ends->move_into(sandbox);
-  if (auto confined = co_await wait_for(PROGTC_CONFINED, sandbox); !confined) co_return confined.error();
+  if (auto confined = co_await wait_for(PROGTC_CONFINED, spec, sandbox); !confined) co_return confined.error();
   co_return sandbox;
 }
 

@@ -112,7 +112,7 @@ class Template {
   std::optional<Error> failed_step();
   Error died(const std::string& attempted);
   // Takes the set-up's records up to and including `last` (PROGTC_PREPARED or PROGTC_CONFINED).
-  boost::asio::awaitable<Result<void>> wait_for(std::uint32_t last, Sandbox& sandbox);
+  boost::asio::awaitable<Result<void>> wait_for(std::uint32_t last, const SandboxSpec& spec, Sandbox& sandbox);
 
   boost::asio::any_io_executor executor_;
   pid_t pid_ = -1;

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "runner/run_errc.h"
 #include "runner/sys/file.h"
 #include "runner/sys/kernel_abi.h"
 
@@ -200,6 +201,9 @@ class Collector {
 }  // namespace
 
 Result<void> copy_in(int work_dir, const std::vector<FileToCopy>& files, const Identity& identity) {
+  if (work_dir == -1 && !files.empty())
+    return run_error(RunErrc::kBindTarget,
+                     "copy '" + files.front().target + "' in: the policy has no working directory (filesystem.work)");
   for (const FileToCopy& file : files) {
     if (file.content) {
       PROGTC_CHECK(write_file_in(work_dir, *file.content, file.target, identity));

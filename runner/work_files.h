@@ -19,7 +19,8 @@ struct FileToCopy {
 };
 
 // Copies into the working directory before any user line runs. Regular files and directories (their regular files).
-// Errors: errno naming the file; ENOSPC when the policy's working directory is too small.
+// Errors: errno naming the file; ENOSPC when the policy's working directory is too
+// small; kBindTarget where the policy has none (-1).
 Result<void> copy_in(int work_dir, const std::vector<FileToCopy>& files, const Identity& identity);
 
 struct CollectLimits {

@@ -23,6 +23,7 @@
 #include "bridge/progtc/request.h"
 #include "bridge/progtc/turns.h"
 #include "runner/pool.h"
+#include "runner/root_plan.h"
 #include "runner/run.h"
 #include "runner/task_group.h"
 
@@ -476,8 +477,10 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     request.job.mode = runner::Job::Mode::kCode;
     request.job.code = std::move(wanted.code);
     request.job.argv = {"-c"};
-    request.job.cwd = policy::kWorkPath;
-    request.job.path = {policy::kWorkPath};
+    request.place = [](const runner::RootPlan& plan, runner::Job& job) {
+      job.cwd = plan.work_dir;
+      job.path = {plan.work_dir};
+    };
     request.job.env = runner::environment_of(kind.policy.env);
     request.job.tools = std::move(wanted.tool_names);
 

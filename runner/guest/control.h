@@ -25,7 +25,8 @@ enum progtc_message {
   PROGTC_READY = 1,    /* template -> host */
   PROGTC_SPAWN = 2,    /* host -> template: struct progtc_spawn, filter, writable paths; descriptors, see below */
   PROGTC_SPAWNED = 3,  /* template -> host: struct progtc_report; the pidfd of init when error is 0 */
-  PROGTC_PREPARED = 4, /* init -> host: struct progtc_report; descriptors of the working and the output directory */
+  PROGTC_PREPARED = 4, /* init -> host: struct progtc_report; descriptors of the working and the output directory,
+                           as far as the run has them, in this order */
   PROGTC_CONFINED = 5, /* worker -> host: struct progtc_report with `controls`; the seccomp listener */
   PROGTC_FAILED = 6,   /* init or worker -> host: struct progtc_report with step, item, error */
   PROGTC_EXITED = 7,   /* init -> host: struct progtc_exit */
@@ -90,6 +91,7 @@ enum progtc_spawn_flag {
 };
 
 enum { PROGTC_TMP, PROGTC_SHM, PROGTC_WORK, PROGTC_OUT, PROGTC_TMPFS_COUNT };
+/* Both 0: not mounted. */
 struct progtc_tmpfs {
   uint64_t size_bytes;
   uint64_t inodes;

@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -113,14 +114,36 @@ static inline const char* progtc_digits(uint64_t number, char* buffer) {
   return at;
 }
 
+/* A limit of 0 is EINVAL: tmpfs takes it for "no limit" (tmpfs(5)). The limits are read back from what is mounted. */
 static inline int progtc_mount_tmpfs(const struct progtc_tmpfs* spec, const char* target, const char* mode, int* keep) {
+  if (spec->size_bytes == 0 || spec->inodes == 0) {
+    errno = EINVAL;
+    return -1;
+  }
   char size[21], inodes[21];
   const char* const options[][2] = {{"source", "tmpfs"},
                                     {"size", progtc_digits(spec->size_bytes, size)},
                                     {"nr_inodes", progtc_digits(spec->inodes, inodes)},
                                     {"mode", mode},
                                     {NULL, NULL}};
-  return progtc_mount_fresh("tmpfs", options, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, keep);
+  int root = -1;
+  if (progtc_mount_fresh("tmpfs", options, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, &root) == -1) return -1;
+  struct statfs now;
+  int failed = fstatfs(root, &now);
+  /* The size is rounded up to whole pages. */
+  if (!failed && ((uint64_t)now.f_blocks == 0 || (uint64_t)now.f_files == 0 || (uint64_t)now.f_files > spec->inodes ||
+                  ((uint64_t)now.f_blocks - 1) * (uint64_t)now.f_bsize >= spec->size_bytes)) {
+    errno = ERANGE;
+    failed = -1;
+  }
+  const int saved = errno;
+  if (keep && !failed) {
+    *keep = root;
+  } else {
+    close(root);
+  }
+  errno = saved;
+  return failed;
 }
 
 static inline int progtc_bring_loopback_up(void) {
@@ -168,7 +191,8 @@ static inline int progtc_make_path(const char* path, int is_file) {
 
 enum { PROGTC_MAX_LATE_BINDS = 64 };
 
-/* The private file systems, host name and loopback interface of one run. Ends in a FAILED report where one cannot be
+/* The private file systems, host name and loopback interface of one run. A file system whose limits are both 0 is left
+ * out. Ends in a FAILED report where one cannot be
  * had; tells the host, with the descriptors of the working and the output directory, where all can. */
 static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_tmpfs* tmpfs, const char* late,
                                            uint32_t late_bytes, uint32_t controls, int status) {
@@ -185,14 +209,17 @@ static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_t
     if (trees[count] == -1) progtc_fail(status, PROGTC_STEP_LATE_BIND, count);
     ++count;
   }
-  if (progtc_mount_tmpfs(&tmpfs[PROGTC_TMP], "/tmp", "1777", NULL) == -1)
-    progtc_fail(status, PROGTC_STEP_TMPFS, PROGTC_TMP);
-  if (progtc_mount_tmpfs(&tmpfs[PROGTC_SHM], "/dev/shm", "1777", NULL) == -1)
-    progtc_fail(status, PROGTC_STEP_TMPFS, PROGTC_SHM);
-  if (progtc_mount_tmpfs(&tmpfs[PROGTC_WORK], "/sandbox", "0755", &kept[0]) == -1)
-    progtc_fail(status, PROGTC_STEP_TMPFS, PROGTC_WORK);
-  if ((flags & PROGTC_SPAWN_OUT) && progtc_mount_tmpfs(&tmpfs[PROGTC_OUT], "/out", "0755", &kept[1]) == -1)
-    progtc_fail(status, PROGTC_STEP_TMPFS, PROGTC_OUT);
+  const char* const places[PROGTC_TMPFS_COUNT] = {"/tmp", "/dev/shm", "/sandbox", "/out"};
+  int kept_count = 0;
+  for (uint32_t i = 0; i < PROGTC_TMPFS_COUNT; ++i) {
+    const int is_left_out = tmpfs[i].size_bytes == 0 && tmpfs[i].inodes == 0;
+    if (is_left_out || (i == PROGTC_OUT && !(flags & PROGTC_SPAWN_OUT))) continue;
+    const int is_shared = i == PROGTC_TMP || i == PROGTC_SHM;
+    if (progtc_mount_tmpfs(&tmpfs[i], places[i], is_shared ? "1777" : "0755", is_shared ? NULL : &kept[kept_count]) ==
+        -1)
+      progtc_fail(status, PROGTC_STEP_TMPFS, i);
+    kept_count += !is_shared;
+  }
   count = 0;
   for (const char* path = late; path < late + late_bytes; path += strlen(path) + 1, ++count) {
     struct stat info;
@@ -207,9 +234,8 @@ static inline void progtc_make_fresh_parts(uint32_t flags, const struct progtc_t
   memset(&prepared, 0, sizeof prepared);
   prepared.message = PROGTC_PREPARED;
   prepared.controls = controls | PROGTC_CONTROL_NAMESPACES | PROGTC_CONTROL_TMPFS;
-  if (progtc_send_record(status, &prepared, sizeof prepared, kept, kept[1] == -1 ? 1 : 2) == -1) _exit(125);
-  close(kept[0]);
-  if (kept[1] != -1) close(kept[1]);
+  if (progtc_send_record(status, &prepared, sizeof prepared, kept, kept_count) == -1) _exit(125);
+  for (int i = 0; i < kept_count; ++i) close(kept[i]);
 }
 
 enum {

@@ -80,6 +80,8 @@ TEST_F(ExplainPathTest, VisibleThroughABind) {
             "  bind    /srv/data at /data\n");
 }
 TEST_F(ExplainPathTest, TheSandboxsOwn) {
+  EXPECT_NE(explain_path(policy_, plan_, "/tmp/x").find("not visible"), std::string::npos);
+  policy_.filesystem.tmp = {.size_bytes = 4096, .inodes = 4};
   EXPECT_NE(explain_path(policy_, plan_, "/tmp/x").find("private to each run, writable"), std::string::npos);
   EXPECT_NE(explain_path(policy_, plan_, "/proc/self").find("a fresh /proc"), std::string::npos);
   EXPECT_NE(explain_path(policy_, plan_, "/etc/passwd").find("made up for the sandbox"), std::string::npos);

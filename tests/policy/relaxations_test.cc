@@ -44,6 +44,14 @@ TEST(RelaxationsTest, WholeCallsAreWiderThanCheckedOnes) {
   EXPECT_EQ(all(base, next), "");  // TCGETS is in a group already
 }
 
+TEST(RelaxationsTest, APrivateFileSystemWithoutLimitsIsNone) {
+  Policy base;
+  Policy next = base;
+  next.filesystem.tmp = {.size_bytes = 1 << 20, .inodes = 16};
+  EXPECT_EQ(all(base, next), "filesystem: tmp size none → 1MiB\nfilesystem: tmp inodes none → 16\n");
+  EXPECT_EQ(all(next, base), "");
+}
+
 TEST(RelaxationsTest, TheNetworksCallsCountForTheNetwork) {
   Policy next = shipped("strict");
   next.network = NetworkMode::kHost;

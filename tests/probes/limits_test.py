@@ -161,6 +161,26 @@ class Files(LimitsTest):
             with self.subTest(directory):
                 self.assert_meets(self.run_probe("make_many_files", directory, 10), Permitted("10 files"))
 
+    def test_a_private_directory_without_limits_is_none(self):
+        nothing = {"size": 0, "inodes": 0}
+        policy = self.lab.policy("strict", filesystem={"tmp": nothing, "shm": nothing, "work": nothing, "out": nothing})
+        for directory in (*DIRECTORIES, "/out"):
+            with self.subTest(directory):
+                ended = self.run_probe("fill_directory", directory, 600, policy=policy, options=("--memory", "64M"))
+                self.assert_meets(ended, Blocked(("ENOENT",)))
+        ended = self.run_code("import os\nprint(os.getcwd(), sorted(os.listdir('/dev')))", policy=policy)
+        self.assertEqual(ended.out, b"/ ['full', 'null', 'random', 'urandom', 'zero']\n", str(ended))
+
+    def test_what_needs_a_private_directory_that_is_none(self):
+        nothing = {"size": 0, "inodes": 0}
+        policy = self.lab.policy("strict", filesystem={"work": nothing, "out": nothing})
+        for option, key in (("--out", "filesystem.out"), ("--file", "filesystem.work")):
+            with self.subTest(option):
+                ended = self.lab.run(option, self.lab.write("given/file", "x").parent, "-c", "print('ran')", policy=policy)
+                self.assert_status(ended, harness.SETUP_FAILED)
+                self.assertIn(key, ended.words)
+                self.assertEqual(ended.out, b"")
+
     def test_length_of_a_file(self):
         self.assert_meets(self.run_probe("make_long_file", 1 << 40), Blocked(("EFBIG",)))
 

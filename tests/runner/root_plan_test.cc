@@ -99,7 +99,32 @@ TEST_F(RootPlanTest, RefusesDevicesAndOtherWaysOut) {
   EXPECT_THAT(planned.error().context, HasSubstr("only directories and regular files can be shown"));
 }
 
+TEST_F(RootPlanTest, APrivateFileSystemThatThePolicyLeavesOutHasNoPlace) {
+  const auto planned = plan();
+  ASSERT_TRUE(planned) << planned.error().context;
+  for (const PlannedEntry& entry : planned->entries)
+    EXPECT_THAT(entry.path, ::testing::Not(::testing::AnyOf("tmp", "dev/shm", "sandbox", "out")));
+  EXPECT_THAT(planned->writable, ::testing::ElementsAre("/dev"));
+  EXPECT_EQ(planned->work_dir, "/");
+  bind(path("data"), "/tmp/here/data");
+  EXPECT_EQ(plan()->late_binds, "");
+}
+
+TEST_F(RootPlanTest, EachPrivateFileSystemHasItsPlace) {
+  const policy::Tmpfs some{.size_bytes = 4096, .inodes = 4};
+  policy_.filesystem.tmp = policy_.filesystem.shm = policy_.filesystem.work = policy_.filesystem.out = some;
+  const auto planned = plan();
+  ASSERT_TRUE(planned) << planned.error().context;
+  EXPECT_THAT(planned->writable, ::testing::UnorderedElementsAre("/dev", "/tmp", "/sandbox", "/out"));
+  EXPECT_EQ(planned->work_dir, "/sandbox");
+  for (const char* place : {"tmp", "dev/shm", "sandbox", "out"})
+    EXPECT_TRUE(std::any_of(planned->entries.begin(), planned->entries.end(), [&](const PlannedEntry& entry) {
+      return entry.path == place;
+    })) << place;
+}
+
 TEST_F(RootPlanTest, CarriesBindsBelowPrivateDirectoriesOver) {
+  policy_.filesystem.tmp = {.size_bytes = 4096, .inodes = 4};
   bind(path("data"), "/tmp/here/data");
   const auto planned = plan();
   ASSERT_TRUE(planned) << planned.error().context;
