@@ -58,11 +58,14 @@ Result<Bounds> make_bounds(const CgroupSite& site, const policy::Policy& policy,
   return bounds;
 }
 
-policy::Policy without_uncounted_memory(policy::Policy policy, const CgroupSite& site, const GivenUp& given_up) {
+policy::Policy as_enforceable(policy::Policy policy, const CgroupSite& site, const GivenUp& given_up) {
   if (site.mechanism == CgroupMechanism::kNone && !given_up.contains("cgroup")) {
     policy.syscalls.deny.emplace_back("memfd_create");
     std::erase(policy.syscalls.groups, "socket-buffers");
   }
+  const bool has_cpu = std::count(site.controllers.begin(), site.controllers.end(), "cpu") > 0;
+  if (site.mechanism == CgroupMechanism::kNone || given_up.contains("cgroup") || !has_cpu)
+    policy.syscalls.deny.emplace_back("sched_setaffinity");
   return policy;
 }
 

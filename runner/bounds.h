@@ -30,9 +30,10 @@ struct Bounds {
 Result<Bounds> make_bounds(const CgroupSite& site, const policy::Policy& policy, const Identity& identity,
                            const GivenUp& given_up);
 
-// Without a cgroup, memory is what is mapped, and a file in memory that is only written, or what a socket holds, would
-// escape the count: the policy as it is then, else unchanged.
-policy::Policy without_uncounted_memory(policy::Policy policy, const CgroupSite& site, const GivenUp& given_up);
+// The policy without the calls that would undo what stands in for a cgroup here. Where memory is what is mapped, a file
+// in memory that is only written, or what a socket holds, would escape the count. Where affinity limits the processors,
+// the code may not choose its own.
+policy::Policy as_enforceable(policy::Policy policy, const CgroupSite& site, const GivenUp& given_up);
 
 // Points into `bounds`, which has to outlive it. The filter is for the caller to add.
 SandboxSpec make_spec(const policy::Policy& policy, const RootPlan& plan, const Bounds& bounds,

@@ -110,7 +110,7 @@ asio::awaitable<void> SandboxPool::fill() {
 
 asio::awaitable<Result<std::shared_ptr<Nest>>> SandboxPool::start_template() {
   auto nest = std::make_shared<Nest>();
-  nest->policy = without_uncounted_memory(options_.policy, options_.site, options_.allow_degraded);
+  nest->policy = as_enforceable(options_.policy, options_.site, options_.allow_degraded);
   nest->policy_digest = policy::digest(options_.policy);
   const char* path = std::getenv("PATH");
   auto interpreter = find_interpreter(nest->policy.python.interpreter, path ? path : "/usr/bin:/bin",

@@ -161,7 +161,7 @@ class Supervisor {
     auto bounds = make_bounds(site_, policy_, identity_, request_.allow_degraded);
     if (!bounds) co_return bounds.error();
     bounds_ = std::move(*bounds);
-    request_.policy = without_uncounted_memory(std::move(request_.policy), site_, request_.allow_degraded);
+    request_.policy = as_enforceable(std::move(request_.policy), site_, request_.allow_degraded);
     SandboxSpec spec = make_spec(policy_, *plan, bounds_, request_.allow_degraded);
     spec.wants_out = !request_.out_dir.empty();
     if (request_.learn) spec.has_landlock = false;

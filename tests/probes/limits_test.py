@@ -284,6 +284,29 @@ class Time(LimitsTest):
         self.assertLess(time.monotonic() - began, harness.slower(20))
 
 
+class Processors(LimitsTest):
+    """Where no control group has the `cpu` controller, limits.cpus is the processors that the code may run on."""
+
+    ALL = "import os\ntry: os.sched_setaffinity(0, range(1024))\nexcept OSError as e: print(type(e).__name__)\n"
+    COUNT = "print(len(os.sched_getaffinity(0)))"
+
+    def test_affinity_cannot_be_widened_where_it_is_the_limit(self):
+        more = {"groups": ["+scheduling"]}
+        for sections in ({"syscalls": more}, {"syscalls": {"allow": ["sched_setaffinity"]}}):
+            policy = self.lab.policy("strict", **sections)
+            ended = self.run_code(self.ALL + self.COUNT, policy=policy, options=("--allow-degraded=cgroup",))
+            self.assertEqual(ended.report.enforced_by("cpus"), "affinity")
+            self.assertEqual(ended.out, b"PermissionError\n1\n", str(ended))
+            self.assertTrue(ended.report.denials_of("sched_setaffinity"), str(ended))
+
+    def test_affinity_cannot_be_widened_where_it_is_the_limit__twin(self):
+        policy = self.lab.policy("strict", syscalls={"groups": ["+scheduling"]})
+        ended = self.run_code(self.ALL + self.COUNT, policy=policy)
+        if "cgroup" not in ended.report.enforced_by("cpus"):
+            self.skipTest("no cpu controller for this user")
+        self.assertEqual(ended.out, f"{len(os.sched_getaffinity(0))}\n".encode(), str(ended))
+
+
 class Faults(LimitsTest):
     def test_recursion_without_end(self):
         ended = self.run_probe("recurse", options=("--timeout", "20"))
@@ -339,6 +362,7 @@ GROUPS = {
     "files": [Files],
     "output": [Output],
     "time": [Time],
+    "processors": [Processors],
     "faults": [Faults],
 }
 
