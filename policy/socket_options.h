@@ -2,8 +2,9 @@
 // The options of sockets that setsockopt(2) and getsockopt(2) are allowed for, as (level, option) pairs: what the
 // standard library, common network libraries and glibc use. Left out is what hands a program to the kernel
 // (SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF: their machine code comes from a pool of the whole host),
-// what pins pages (SO_ZEROCOPY), what another part of the kernel answers (TCP_ULP, UDP_ENCAP, netfilter's options), and
-// what only administrators may set.
+// what pins pages (SO_ZEROCOPY), what
+// queues errors that no control group counts (IP_RECVERR, answered as if it had been set), what another part of the
+// kernel answers (TCP_ULP, UDP_ENCAP, netfilter's options), and what only administrators may set.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -43,7 +44,6 @@ inline constexpr SocketOption kSetInetOptions[] = {
     {IPPROTO_IP, IP_TTL},
     {IPPROTO_IP, IP_RECVTTL},
     {IPPROTO_IP, IP_RECVTOS},
-    {IPPROTO_IP, IP_RECVERR},  // glibc's resolver
     {IPPROTO_IP, IP_PKTINFO},
     {IPPROTO_IP, IP_MTU_DISCOVER},
     {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
@@ -58,7 +58,6 @@ inline constexpr SocketOption kSetInetOptions[] = {
     {IPPROTO_IPV6, IPV6_RECVTCLASS},
     {IPPROTO_IPV6, IPV6_RECVHOPLIMIT},
     {IPPROTO_IPV6, IPV6_RECVPKTINFO},
-    {IPPROTO_IPV6, IPV6_RECVERR},
     {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
     {IPPROTO_IPV6, IPV6_MULTICAST_IF},
     {IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
@@ -81,7 +80,8 @@ inline constexpr SocketOption kSetInetOptions[] = {
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
 };
 // Asked only.
-inline constexpr SocketOption kGetInetOptions[] = {
-    {IPPROTO_IP, IP_MTU}, {IPPROTO_IPV6, IPV6_MTU}, {IPPROTO_TCP, TCP_INFO}, {IPPROTO_TCP, TCP_CONGESTION}};
+inline constexpr SocketOption kGetInetOptions[] = {{IPPROTO_IP, IP_MTU},     {IPPROTO_IP, IP_RECVERR},
+                                                   {IPPROTO_IPV6, IPV6_MTU}, {IPPROTO_IPV6, IPV6_RECVERR},
+                                                   {IPPROTO_TCP, TCP_INFO},  {IPPROTO_TCP, TCP_CONGESTION}};
 
 }  // namespace progtc::policy

@@ -399,6 +399,11 @@ constexpr AbsentCall kAbsentCalls[] = {
     // does it. Python's own sockets are never made with both flags.
     {"socket", fit({0, kInt, AF_UNIX}, {1, kInt, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK}, {2, kInt, 0}),
      EAFNOSUPPORT},
+    // Queued errors are kernel memory that nobody counts, up to the receive buffer of every socket. glibc's resolver
+    // sets
+    // the option, gives up where it cannot, and needs it for nothing: a refused datagram is an error of the next call.
+    {"setsockopt", fit({1, kInt, IPPROTO_IP}, {2, kInt, IP_RECVERR}), 0},
+    {"setsockopt", fit({1, kInt, IPPROTO_IPV6}, {2, kInt, IPV6_RECVERR}), 0},
 };
 
 constexpr std::string_view kDangerous[] = {"acct",

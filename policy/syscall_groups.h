@@ -45,11 +45,12 @@ const SyscallGroup* find_syscall_group(std::string_view name);  // null: no such
 std::span<const std::string_view> runner_calls();
 // With which arguments; empty: any.
 std::span<const ArgumentFit> runner_fits(std::string_view call);
-// Answered as if the kernel had no such call, silently, because libraries fall back: on EPERM they would give up.
+// Answered as if the kernel had no such call, silently, because libraries fall back: on EPERM they would give up. Or,
+// with error 0, as if the call had been made.
 struct AbsentCall {
   std::string_view name;
   ArgumentFit fit;  // no checks: any arguments
-  int error;        // what a kernel without it answers
+  int error;        // what a kernel without it answers; 0: success
 };
 std::span<const AbsentCall> absent_calls();
 

@@ -26,6 +26,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* kPrefix = "progtc-";
 constexpr std::size_t kSmallFile = 1 << 20;
+// Version 1: the part of limits.memory that TCP and UDP sockets get under a policy with a network.
+constexpr std::uint64_t kSocketShare = 16;
+constexpr const char* kSocketLimit = "/memory.kmem.tcp.limit_in_bytes";
 
 // A value file of the kernel's: written with one write, no truncation.
 Result<void> write_value(const std::string& path, const std::string& value) {
@@ -402,8 +405,10 @@ Result<Cgroup> Cgroup::create(const CgroupSite& site, const Identity& identity) 
   return group;
 }
 
-Result<void> Cgroup::set_limits(const policy::Limits& limits) const {
-  const std::string memory = std::to_string(limits.memory_bytes);
+Result<void> Cgroup::set_limits(const policy::Limits& limits, policy::NetworkMode network) const {
+  const bool is_apart = mechanism_ == CgroupMechanism::kV1 && network != policy::NetworkMode::kNone;
+  const std::uint64_t sockets = is_apart ? limits.memory_bytes / kSocketShare : 0;
+  const std::string memory = std::to_string(limits.memory_bytes - sockets);
   const std::string tasks = std::to_string(limits.processes + 1);  // init
   constexpr std::uint64_t kPeriodUs = 100'000;                     // the kernel's default
   const std::string quota_us = std::to_string(static_cast<std::uint64_t>(std::llround(limits.cpus * kPeriodUs)));
@@ -418,6 +423,7 @@ Result<void> Cgroup::set_limits(const policy::Limits& limits) const {
   }
   for (const auto& [controller, directory] : v1_) {
     if (controller == "memory") {
+      if (sockets > 0) PROGTC_CHECK(write_value(directory + kSocketLimit, std::to_string(sockets)));
       PROGTC_CHECK(write_value(directory + "/memory.limit_in_bytes", memory));
       if (::access((directory + "/memory.memsw.limit_in_bytes").c_str(), F_OK) == 0) {
         PROGTC_CHECK(write_value(directory + "/memory.memsw.limit_in_bytes", memory));
@@ -470,9 +476,20 @@ Result<std::vector<sys::UniqueFd>> Cgroup::join_files() const {
 
 std::optional<std::uint64_t> Cgroup::memory_peak_bytes() const {
   if (mechanism_ == CgroupMechanism::kV2) return read_number(v2_ + "/memory.peak");
-  if (const auto memory = v1_.find("memory"); memory != v1_.end())
-    return read_number(memory->second + "/memory.max_usage_in_bytes");
-  return std::nullopt;
+  const auto memory = v1_.find("memory");
+  if (memory == v1_.end()) return std::nullopt;
+  auto peak = read_number(memory->second + "/memory.max_usage_in_bytes");
+  if (peak) *peak += read_number(memory->second + "/memory.kmem.tcp.max_usage_in_bytes").value_or(0);
+  return peak;
+}
+
+std::optional<std::uint64_t> Cgroup::memory_with_sockets_bytes() const {
+  const auto memory = v1_.find("memory");
+  if (memory == v1_.end()) return std::nullopt;
+  const auto sockets = read_number(memory->second + "/memory.kmem.tcp.usage_in_bytes");
+  const auto others = read_number(memory->second + "/memory.usage_in_bytes");
+  if (!sockets || !others) return std::nullopt;
+  return *sockets + *others;
 }
 
 std::optional<std::uint64_t> Cgroup::oom_kills() const {

@@ -42,8 +42,9 @@ class Cgroup {
   // Makes one group, without limits yet. Errors: errno, naming the directory. On error nothing is left behind.
   static Result<Cgroup> create(const CgroupSite& site, const Identity& identity);
   // Bounds memory (swap off), tasks (plus one for init) and processors' rate. To be called before any of the code runs.
-  // Errors: errno of the write that failed, naming the file.
-  Result<void> set_limits(const policy::Limits& limits) const;
+  // Version 1 counts what TCP and UDP sockets hold apart from memory: with a network that gets a share of the limit,
+  // and the sum of both is the policy's. Errors: errno of the write that failed, naming the file.
+  Result<void> set_limits(const policy::Limits& limits, policy::NetworkMode network) const;
   Cgroup() = default;
   Cgroup(Cgroup&&) noexcept = default;
   Cgroup& operator=(Cgroup&& other) noexcept;
@@ -60,6 +61,9 @@ class Cgroup {
   Result<std::vector<sys::UniqueFd>> join_files() const;
 
   [[nodiscard]] std::optional<std::uint64_t> memory_peak_bytes() const;
+  // What is used now, sockets included, where those are counted apart and the kernel lets a socket exceed its limit;
+  // else nothing.
+  [[nodiscard]] std::optional<std::uint64_t> memory_with_sockets_bytes() const;
   [[nodiscard]] std::optional<std::uint64_t> oom_kills() const;
   [[nodiscard]] std::optional<std::chrono::microseconds> cpu_time() const;
   [[nodiscard]] std::optional<std::uint64_t> tasks_peak() const;

@@ -415,7 +415,7 @@ class Doctor {
       return;
     }
     auto group = Cgroup::create(site, *identity);
-    const auto limited = group ? group->set_limits(limits) : Result<void>(group.error());
+    const auto limited = group ? group->set_limits(limits, policy::NetworkMode::kNone) : Result<void>(group.error());
     if (!limited) {
       failed("cgroup", limited.error().context, cgroup_advice());
       return;

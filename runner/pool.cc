@@ -148,7 +148,8 @@ asio::awaitable<Result<std::unique_ptr<Parked>>> SandboxPool::make() {
   const std::shared_ptr<Nest> nest = nest_;
   auto bounds = make_bounds(options_.site, nest->policy, nest->identity, options_.allow_degraded);
   if (!bounds) co_return bounds.error();
-  if (auto limited = bounds->cgroup.set_limits(nest->policy.limits); !limited) co_return limited.error();
+  if (auto limited = bounds->cgroup.set_limits(nest->policy.limits, nest->policy.network); !limited)
+    co_return limited.error();
   SandboxSpec spec = make_spec(nest->policy, nest->plan, *bounds, options_.allow_degraded);
   spec.filter = &nest->filter;
   auto sandbox = co_await nest->parent->spawn(spec);

@@ -42,7 +42,8 @@ constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kTailBytes = 16 << 10;
 constexpr std::size_t kPipeBytes = 64 << 10;  // Linux's default pipe capacity (pipe(7))
 constexpr std::chrono::milliseconds kAside{2};
-constexpr std::chrono::seconds kSetUpDeadline{30};  // a machine that swaps needs a few
+constexpr std::chrono::milliseconds kSocketPause{20};  // how often what sockets hold is looked at
+constexpr std::chrono::seconds kSetUpDeadline{30};     // a machine that swaps needs a few
 
 std::chrono::microseconds since(Clock::time_point start) {
   return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
@@ -169,7 +170,7 @@ class Supervisor {
     if (!started) co_return started.error();
     template_ = std::move(*started);
     // While the interpreter starts: the limits, which nothing of ours comes near, and the leftovers of killed hosts.
-    if (auto limited = bounds_.cgroup.set_limits(policy_.limits); !limited) co_return limited.error();
+    if (auto limited = bounds_.cgroup.set_limits(policy_.limits, policy_.network); !limited) co_return limited.error();
     sweep_cgroups(site_);
     // A group without such an event tells by its counter, at the end.
     if (auto event = bounds_.cgroup.oom_event()) oom_event_ = std::move(*event);
@@ -282,6 +283,7 @@ class Supervisor {
     watches_.start(watch_wall());
     watches_.start(watch_cpu());
     watches_.start(watch_memory());
+    watches_.start(watch_sockets());
 
     auto record = co_await receive_record(sandbox_->status);
     is_over_ = true;
@@ -477,6 +479,24 @@ class Supervisor {
         end(OutcomeKind::kMemoryLimit, memory_cause(), SIGKILL);
         co_return;
       }
+    }
+  }
+
+  // The kernel gives each TCP socket up to 68 KiB beyond its group's limit, so that no connection stands still
+  // (__sk_mem_raise_allocated in net/core/sock.c): with many sockets the sum has to be looked at.
+  asio::awaitable<void> watch_sockets() {
+    if (policy_.network == policy::NetworkMode::kNone) co_return;
+    asio::steady_timer pause(executor_);
+    for (;;) {
+      const auto used = bounds_.cgroup.memory_with_sockets_bytes();
+      if (!used) co_return;
+      if (*used > policy_.limits.memory_bytes) {
+        end(OutcomeKind::kMemoryLimit, memory_cause(), SIGKILL);
+        co_return;
+      }
+      pause.expires_after(kSocketPause);
+      auto [cancelled] = co_await pause.async_wait(use_result);
+      if (cancelled) co_return;
     }
   }
 

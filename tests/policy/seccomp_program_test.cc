@@ -223,7 +223,9 @@ TEST(SeccompProgramTest, SocketOptionsAreListedByLevel) {
   }
   EXPECT_EQ(strict(__NR_setsockopt, {3, IPPROTO_TCP, TCP_NODELAY}), kDenied);
   EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_TCP, TCP_NODELAY}), kAllowed);
-  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_IP, IP_RECVERR}), kAllowed);
+  // Answered as if it had been set.
+  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_IP, IP_RECVERR}), static_cast<std::uint32_t>(SECCOMP_RET_ERRNO));
+  EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_IPV6, IPV6_RECVERR}), static_cast<std::uint32_t>(SECCOMP_RET_ERRNO));
   EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_IPV6, IPV6_V6ONLY}), kAllowed);
   EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_TCP, TCP_ULP}), kDenied);
   EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_UDP, 100}), kDenied);  // UDP_ENCAP

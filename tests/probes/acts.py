@@ -179,6 +179,7 @@ OWN_LOOPBACK = [
     act("send_datagram 192.0.2.1 9", WITHOUT_ROUTE, bare("127.0.0.1", "{port}"), policies=("loopback", "standard")),
     act("resolve_name example.com", Blocked(), bare("localhost"), policies=("loopback", "standard")),
     act("other_interfaces", Blocked(("only lo",)), bare(), policies=("loopback", "standard")),
+    act("queue_errors", Blocked(("EAGAIN",)), bare(), policies=("loopback", "standard")),
     act("socket_options tcp", Permitted("done"), bare(), policies=("loopback", "standard")),
 ]
 

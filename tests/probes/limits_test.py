@@ -103,6 +103,31 @@ class Memory(LimitsTest):
         refuse_without_limits(self, ended, "standard")
         self.assertNotIn(b"4 whole", ended.out, str(ended))
 
+    def held(self, ended):
+        """The MiB that connections held; the limit's end is an answer as well."""
+        if ended.status == MEMORY_KILLED:
+            self.assert_ends(ended, "memory_limit", MEMORY_KILLED)
+            return 0
+        self.assert_meets(ended, Permitted(r"\d+ MiB in \d+ pairs"))
+        return int(ended.text.split()[1])
+
+    def test_connections_count(self):
+        # 8 of them hold what the buffers take, 250 what the kernel grants each in spite of a limit.
+        for pairs in (8, 250):
+            ended = self.run_probe("fill_connections", pairs, 1, 300, policy="standard", options=("--memory", "64M"))
+            self.assertLess(self.held(ended), 64, str(ended))
+
+    def test_connections_count__twin(self):
+        ended = self.run_probe("fill_connections", 8, 1, 24, policy="standard", options=("--memory", "1G"))
+        self.assertGreaterEqual(self.held(ended), 23, str(ended))
+
+    def test_many_connections_end_the_run(self):
+        policy = self.lab.policy("standard", limits={"memory": "128MiB"})
+        script = self.lab.write("many.py", compose("fill_connections"))
+        ended = self.lab.run("--timeout", "30", script, 400, 6, 300, policy=policy)
+        refuse_without_limits(self, ended, "standard")
+        self.assert_ends(ended, "memory_limit", MEMORY_KILLED)
+
     def test_peak_is_reported(self):
         ended = self.run_probe("take_memory", 100)
         self.assert_meets(ended, Permitted("100 MiB"))
