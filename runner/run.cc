@@ -503,13 +503,23 @@ class Supervisor {
   // ---- afterwards ----
 
   void read_usage(const progtc_exit& exited) {
-    const std::chrono::microseconds group = bounds_.cgroup.cpu_time().value_or(group_before_) - group_before_;
+    if (const auto total = bounds_.cgroup.cpu_time()) group_used_ = *total - group_before_;
     const std::chrono::microseconds worker = std::chrono::microseconds(exited.cpu_us) - worker_before_;
-    outcome_.usage.cpu = std::max(group, worker);
+    outcome_.usage.cpu = std::max(group_used_.value_or(std::chrono::microseconds(0)), worker);
     outcome_.usage.memory_peak_bytes = bounds_.cgroup.memory_peak_bytes().value_or(exited.max_rss_bytes);
     const std::uint64_t tasks = bounds_.cgroup.tasks_peak().value_or(0);
     outcome_.usage.processes_peak = tasks > 0 ? tasks - 1 : 0;  // without init
     oom_kills_ = bounds_.cgroup.oom_kills().value_or(0);
+  }
+
+  // Code that raises the signal itself cannot claim the limit: the group's account says whether it was reached. Without
+  // a group SIGXCPU is what RLIMIT_CPU sends, by a clock of ticks that may run well ahead of the account on a busy
+  // machine.
+  bool is_cpu_limit(int signal, const progtc_exit& exited) const {
+    if (signal != SIGXCPU && signal != SIGKILL) return false;
+    if (group_used_) return *group_used_ >= policy_.limits.cpu;
+    const std::chrono::microseconds used(exited.cpu_us);
+    return signal == SIGXCPU ? used * 2 >= policy_.limits.cpu : used >= policy_.limits.cpu;
   }
 
   // The kernel's counters say what happened; the code's own word never does.
@@ -547,10 +557,7 @@ class Supervisor {
     }
     const int signal = WTERMSIG(exited.wait_status);
     outcome_.signal = signal;
-    // SIGXCPU is what RLIMIT_CPU sends, by a clock of ticks that may run well ahead of the exact account on a busy
-    // machine. The account beside it keeps code that raises the signal itself from claiming the limit.
-    const std::chrono::microseconds used(exited.cpu_us);
-    if ((signal == SIGXCPU && used * 2 >= policy_.limits.cpu) || (signal == SIGKILL && used >= policy_.limits.cpu)) {
+    if (is_cpu_limit(signal, exited)) {
       outcome_.kind = OutcomeKind::kCpuLimit;
       outcome_.cause = cpu_cause();
       return;
@@ -594,7 +601,8 @@ class Supervisor {
   asio::steady_timer flush_;
   std::uint64_t output_bytes_ = 0;
   std::uint64_t oom_kills_ = 0;
-  std::chrono::microseconds group_before_{0};  // used by then to make a sandbox that was ready: not the run's
+  std::chrono::microseconds group_before_{0};            // used by then to make a sandbox that was ready: not the run's
+  std::optional<std::chrono::microseconds> group_used_;  // by the run, as its group's account says at its end
   std::chrono::microseconds worker_before_{0};
   sys::UniqueFd out_target_;
   sys::UniqueFd oom_event_;

@@ -96,8 +96,10 @@ void fill_rlimits(progtc_spawn& request, const SandboxSpec& spec) {
   // Counted for the user in this user namespace: init is one of them (user_namespaces(7), since Linux 5.14).
   set_limit(request, count, RLIMIT_NPROC, spec.limits.processes + 1);
   // Whole seconds, rounded up. SIGXCPU names the cause; code that catches it is killed a second later. For one process;
-  // the cgroup's account and the host's timer serve the sum over several, and are exact.
-  const auto cpu_seconds = static_cast<std::uint64_t>((spec.limits.cpu.count() + 999) / 1000);
+  // the cgroup's account and the host's timer serve the sum over several, and are exact. Where they do, this clock of
+  // ticks, which may run well ahead of them, must not end a run that they would not.
+  auto cpu_seconds = static_cast<std::uint64_t>((spec.limits.cpu.count() + 999) / 1000);
+  if (spec.cgroup && spec.cgroup->bounds("cpu")) cpu_seconds = 2 * cpu_seconds + 1;
   request.rlimits[count++] = {RLIMIT_CPU, 1, cpu_seconds, cpu_seconds + 1};
   if (spec.address_space_is_memory) set_limit(request, count, RLIMIT_AS, spec.limits.memory_bytes);
 }

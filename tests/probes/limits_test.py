@@ -285,6 +285,21 @@ class Time(LimitsTest):
         """
         self.assert_kind(self.run_code(textwrap.dedent(code), policy=policy), "cpu_limit")
 
+    def test_processor_time_cannot_be_claimed(self):
+        code = """
+            import os, signal, time
+            while time.process_time() < 1.2: pass
+            os.kill(os.getpid(), getattr(signal, "SIG" + SIGNAL))
+        """
+        policy = self.lab.policy("strict", limits={"cpu": "2s"})
+        for name in ("XCPU", "KILL"):
+            with self.subTest(name):
+                ended = self.run_code(textwrap.dedent(code).replace("SIGNAL", repr(name)), policy=policy)
+                if "cgroup" not in ended.report.enforced_by("cpu"):
+                    self.skipTest("no account of a group for this user: half the limit is enough, as its clock counts by the tick")
+                self.assert_kind(ended, "signaled")
+                self.assertEqual(ended.report.signal, getattr(signal, "SIG" + name))
+
     def test_sleep_costs_no_processor_time__twin(self):
         policy = self.lab.policy("strict", limits={"cpu": "1s"})
         ended = self.run_code("import time\ntime.sleep(1.5)\nprint('awake')", policy=policy)
