@@ -97,7 +97,7 @@ Counter& Metrics::counter(std::string name, std::string help, std::vector<std::s
   claim(name, label_names);
   Counter& made = counters_.emplace_back(Counter(std::move(label_names)));
   if (made.label_names_.empty()) made.add({}, 0);
-  families_.push_back({std::move(name), std::move(help), &made, nullptr, {}});
+  families_.push_back({std::move(name), std::move(help), &made, nullptr, {}, "counter"});
   return made;
 }
 
@@ -107,21 +107,25 @@ Histogram& Metrics::histogram(std::string name, std::string help, std::vector<do
   if (std::adjacent_find(bounds.begin(), bounds.end(), [](double a, double b) { return !(a < b); }) != bounds.end())
     throw std::logic_error("metrics: the bounds of '" + name + "' do not ascend");
   Histogram& made = histograms_.emplace_back(Histogram(std::move(bounds), std::move(label_names)));
-  families_.push_back({std::move(name), std::move(help), nullptr, &made, {}});
+  families_.push_back({std::move(name), std::move(help), nullptr, &made, {}, "histogram"});
   return made;
+}
+
+void Metrics::count(std::string name, std::string help, std::function<double()> read) {
+  claim(name, {});
+  families_.push_back({std::move(name), std::move(help), nullptr, nullptr, std::move(read), "counter"});
 }
 
 void Metrics::gauge(std::string name, std::string help, std::function<double()> read) {
   claim(name, {});
-  families_.push_back({std::move(name), std::move(help), nullptr, nullptr, std::move(read)});
+  families_.push_back({std::move(name), std::move(help), nullptr, nullptr, std::move(read), "gauge"});
 }
 
 std::string Metrics::render() const {
   std::string out;
   for (const Family& family : families_) {
-    const char* type = family.counter ? "counter" : family.histogram ? "histogram" : "gauge";
     out += "# HELP " + family.name + " " + escape(family.help, false) + "\n";
-    out += "# TYPE " + family.name + " " + type + "\n";
+    out += "# TYPE " + family.name + " " + family.type + "\n";
     if (family.counter) {
       for (const auto& [values, count] : family.counter->series_)
         out += family.name + label_text(family.counter->label_names_, values) + " " + std::to_string(count) + "\n";
@@ -140,7 +144,7 @@ std::string Metrics::render() const {
         out += family.name + "_count" + labels + " " + std::to_string(total) + "\n";
       }
     } else {
-      out += family.name + " " + number(family.gauge()) + "\n";
+      out += family.name + " " + number(family.read()) + "\n";
     }
   }
   return out;

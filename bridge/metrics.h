@@ -58,7 +58,9 @@ class Metrics {
   // `bounds` are the upper ends of the buckets, "+Inf" excluded.
   Histogram& histogram(std::string name, std::string help, std::vector<double> bounds,
                        std::vector<std::string> label_names = {});
-  // `read` is asked at every render(); it must not throw.
+  // A counter that is kept elsewhere. `read` is asked at every render(); it must not throw.
+  void count(std::string name, std::string help, std::function<double()> read);
+  // `read`: as above.
   void gauge(std::string name, std::string help, std::function<double()> read);
 
   // Families in the order in which they were made.
@@ -70,7 +72,8 @@ class Metrics {
     std::string help;
     const Counter* counter = nullptr;
     const Histogram* histogram = nullptr;
-    std::function<double()> gauge;
+    std::function<double()> read;
+    const char* type;
   };
   void claim(const std::string& name, const std::vector<std::string>& label_names);
 

@@ -124,8 +124,8 @@ void tell_systemd(std::string_view state) {
   const sys::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket) return;
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  (void)::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
-                 size);
+  (void)::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+                 reinterpret_cast<const sockaddr*>(&address), size);
 }
 
 // Each execution takes about a dozen descriptors.
@@ -141,11 +141,11 @@ void raise_descriptor_limit() {
 class Daemon {
  public:
   explicit Daemon(const ServeOptions& options)
-      : options_(options), log_(options.log_format == "json"), signals_(context_) {}
+      : options_(options), log_(STDERR_FILENO, options.log_format == "json"), signals_(context_) {}
 
   int run() {
     if (auto ready = set_up(); !ready) {
-      (void)std::fprintf(stderr, "progtc serve: %s\n", ready.error().context.c_str());
+      log_.say(ready.error().context);
       return 1;
     }
     asio::co_spawn(context_, start(), [](const std::exception_ptr& bug) { rethrow(bug); });
@@ -213,6 +213,8 @@ class Daemon {
     service_ = std::make_unique<bridge::Service>(
         context_.get_executor(), std::move(service), policies,
         [this](const std::string& event, const ServeLog::Fields& fields) { log_.event(event, fields); });
+    service_->metrics().count("progtc_log_lines_dropped_total", "Lines of the log that its reader did not take in time",
+                              [this] { return static_cast<double>(log_.dropped()); });
     return {};
   }
 
@@ -222,13 +224,12 @@ class Daemon {
     auto ready = co_await service_->start();
     if (is_stopping_) co_return;  // by a signal, which has seen to it
     if (!ready) {
-      (void)std::fprintf(stderr, "progtc serve: no sandbox can be made: %s\n", ready.error().context.c_str());
+      log_.say("no sandbox can be made: " + ready.error().context);
       status_ = 1;
       co_await stop();
       co_return;
     }
-    for (const std::string& where : listening_)
-      (void)std::fprintf(stderr, "progtc serve: listening on %s\n", where.c_str());
+    for (const std::string& where : listening_) log_.say("listening on " + where);
     tell_systemd("READY=1");
   }
 

@@ -21,24 +21,33 @@ std::string now() {
   return text;
 }
 
-}  // namespace
-
-void ServeLog::event(const std::string& event, const Fields& fields) const {
+std::string line_of(bool is_json, const std::string& event, const ServeLog::Fields& fields) {
   std::string line;
-  if (is_json_) {
+  if (is_json) {
     line = R"({"time":)" + bridge::encode_string(now()) + R"(,"event":)" + bridge::encode_string(event);
     for (const auto& [key, value] : fields)
       line += "," + bridge::encode_string(key) + ":" + bridge::encode_string(bridge::to_utf8(value));
-    line += "}\n";
-  } else {
-    line = now() + " " + event;
-    for (const auto& [key, value] : fields) {
-      const bool is_plain = !value.empty() && value.find_first_of(" \"=\n\t") == std::string::npos;
-      line += " " + key + "=" + (is_plain ? to_terminal(value) : bridge::encode_string(to_terminal(value)));
-    }
-    line += "\n";
+    return line + "}\n";
   }
-  (void)std::fputs(line.c_str(), stderr);  // a log that cannot be written has nobody to tell
+  line = now() + " " + event;
+  for (const auto& [key, value] : fields) {
+    const bool is_plain = !value.empty() && value.find_first_of(" \"=\n\t") == std::string::npos;
+    line += " " + key + "=" + (is_plain ? to_terminal(value) : bridge::encode_string(to_terminal(value)));
+  }
+  return line + "\n";
 }
+
+}  // namespace
+
+ServeLog::ServeLog(int fd, bool is_json, LogWriter::Bounds bounds)
+    : is_json_(is_json),
+      writer_(
+          fd,
+          [is_json](std::uint64_t dropped) {
+            return line_of(is_json, "log", {{"message", std::to_string(dropped) + " lines dropped"}});
+          },
+          bounds) {}
+
+void ServeLog::event(const std::string& event, const Fields& fields) { writer_.put(line_of(is_json_, event, fields)); }
 
 }  // namespace progtc::cli

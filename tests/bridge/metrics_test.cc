@@ -56,6 +56,14 @@ TEST(MetricsTest, ACounterWithoutLabelsStartsAtZero) {
   EXPECT_THAT(metrics.render(), Not(HasSubstr("b_total{")));
 }
 
+TEST(MetricsTest, ACounterMayBeKeptElsewhere) {
+  Metrics metrics;
+  double lines = 3;
+  metrics.count("lines_total", "Lines.", [&] { return lines; });
+  lines = 4;
+  EXPECT_EQ(metrics.render(), "# HELP lines_total Lines.\n# TYPE lines_total counter\nlines_total 4\n");
+}
+
 TEST(MetricsTest, SeriesAreBounded) {
   Metrics metrics;
   Counter& counter = metrics.counter("a_total", "A.", {"path", "code"});

@@ -104,9 +104,10 @@ def files_of(pid):
 
 
 class Daemon:
-    """One started daemon. It listens on an ephemeral port of 127.0.0.1 unless the options name a --port."""
+    """One started daemon. It listens on an ephemeral port of 127.0.0.1 unless the options name a --port. `log` is a
+    descriptor to write its log to, instead of a file."""
 
-    def __init__(self, lab, *options, key=KEY, unix=None, environment=(), command=None):
+    def __init__(self, lab, *options, key=KEY, unix=None, environment=(), command=None, log=None):
         self.lab, self.unix, self.key = lab, unix, key
         number = len(list(lab.path.glob("daemon-*.log")))
         self.log_path = lab.path / f"daemon-{number}.log"
@@ -121,9 +122,9 @@ class Daemon:
         home.mkdir(mode=0o700, exist_ok=True)
         own = {"HOME": str(home)}
         own.update({f"XDG_{name}_HOME": str(home / name.lower()) for name in ("CONFIG", "STATE", "DATA", "CACHE")})
-        with open(self.log_path, "wb") as log:
+        with open(self.log_path, "wb") as file:
             self.process = subprocess.Popen(
-                argv + options, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=lab.path, start_new_session=True,
+                argv + options, stdin=subprocess.DEVNULL, stdout=file, stderr=log or file, cwd=lab.path, start_new_session=True,
                 env={**lab.environment, **own, **dict(environment)}, preexec_fn=harness.bound_the_damage,
             )  # fmt: skip
         self.pid = self.process.pid

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import base64
 import contextlib
+import fcntl
 import functools
 import json
 import os
@@ -30,7 +31,7 @@ import daemon_lab
 import harness
 from daemon_lab import KEY, DaemonTest, alive, files_of, for_the_reference_too, mounts, settled
 from progtc_client import Final, StatusError, ToolFailure, decode_final
-from raw_http import request_bytes
+from raw_http import Connection, request_bytes
 from table import wait_until
 
 AUTHORIZED = (("Authorization", f"Bearer {KEY}"),)
@@ -1510,6 +1511,12 @@ class Operations(DaemonTest):
                 self.assertEqual(buckets[-1], (float("inf"), values[f"{name}_count", rest]))
                 self.assertIn((f"{name}_sum", rest), values)
 
+    def test_every_metric_is_documented(self):
+        types, _ = self.metrics(self.daemon)
+        text = (daemon_lab.HERE.parents[1] / "docs/daemon.md").read_text()
+        documented = set(re.findall(r"(?:progtc|process)_[a-z_]+", text[text.index("## Metrics") : text.index("## systemd")]))
+        self.assertEqual(documented, set(types))
+
     def test_metrics_are_not_for_everyone_to_fill(self):
         """Names that a client chooses do not become series."""
         daemon = self.serve()
@@ -1554,6 +1561,28 @@ class Operations(DaemonTest):
                 if form == "json":
                     lines = [json.loads(line) for line in daemon.log.splitlines() if not daemon_lab.LISTENING.search(line)]
                     self.assertTrue({final.json["run_id"] for final in finals} <= {line.get("run_id") for line in lines})
+
+    def test_a_log_reader_that_stops(self):
+        """2,500 lines for a pipe of 4 KiB that nobody reads: executions, metrics and SIGTERM go on."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        unix = self.lab.path / "progtc.sock"
+        try:
+            daemon = self.start("--no-tcp", unix=unix, log=writer)
+        finally:
+            os.close(writer)
+        wait_until(unix.exists, 30, "the daemon's socket")
+        with Connection(unix, harness.slower(20)) as connection:
+            for _ in range(2_500):
+                body = {"tool_names": [], "code": "1"}
+                self.assertEqual(connection.request("POST", "/execute-code", body, AUTHORIZED).status, 200)
+            response = connection.request("GET", "/metrics", headers=AUTHORIZED)
+        dropped = self.total(parse_metrics(response.body.decode()), "progtc_log_lines_dropped_total")
+        self.assertGreater(dropped, 0)
+        self.assertEqual(daemon.stop(), 0)
+        os.set_blocking(reader, False)
+        self.assertRegex(os.read(reader, 4096).decode(), "(?m)^progtc serve: listening on unix:")
 
     def test_what_a_client_says_cannot_forge_a_line(self):
         daemon = self.serve()
