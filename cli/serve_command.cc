@@ -20,6 +20,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "bridge/http/server.h"
 #include "bridge/progtc/service.h"
@@ -39,6 +40,8 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+// What clients get to take their last answers in, of executions that were ended at the shutdown's deadline.
+constexpr std::chrono::milliseconds kLastAnswers{500};
 constexpr int kFirstPassedFd = 3;  // sd_listen_fds(3)
 
 Error invalid(const std::string& what) { return Error{make_error_code(boost::system::errc::invalid_argument), what}; }
@@ -260,12 +263,17 @@ class Daemon {
     log_.event("policies read again", {});
   }
 
-  // Results of tools still come in while executions finish, so the listeners stay until they have.
+  // Results of tools still come in while executions finish, so the listeners stay until they have. A client that does
+  // not read its answer keeps nothing alive beyond the deadline.
   asio::awaitable<void> stop() {
-    const auto deadline = Clock::now() + from_seconds(options_.shutdown_timeout);
-    co_await service_->stop(deadline);
-    server_->stop_accepting();
-    co_await server_->drain(Clock::now() + std::chrono::seconds(1));
+    const auto last = Clock::now() + from_seconds(options_.shutdown_timeout) + kLastAnswers;
+    asio::steady_timer cutter(context_, last);
+    cutter.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled) server_->cut_all();
+    });
+    co_await service_->stop(last - kLastAnswers);
+    co_await server_->drain(std::min(last, Clock::now() + std::chrono::seconds(1)));
+    cutter.cancel();
     signals_.cancel();
     context_.stop();
   }

@@ -286,6 +286,8 @@ asio::awaitable<void> Server::drain(Clock::time_point deadline) {
   co_await core->wait_until(Clock::now() + kLastGrace);
 }
 
+void Server::cut_all() { core_->cut_all(); }
+
 Counters Server::counters() const noexcept { return core_->counters(); }
 
 }  // namespace progtc::bridge::http

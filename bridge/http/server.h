@@ -73,6 +73,9 @@ class Server {
   // are left, whose handlers learn it through on_disconnect. These get one more second to return.
   boost::asio::awaitable<void> drain(std::chrono::steady_clock::time_point deadline);
 
+  // Resets every connection; handlers at work learn it through on_disconnect.
+  void cut_all();
+
   [[nodiscard]] Counters counters() const noexcept;
 
  private:

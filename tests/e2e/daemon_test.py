@@ -1262,6 +1262,27 @@ class Lifecycle(DaemonTest):
             self.assertEqual(daemon.wait(), 0, daemon)
         self.assert_nothing_left(daemon)
 
+    def unread(self, daemon, count, stack):
+        """Connections whose executions each answer 8 MB. They offer a window of a few KiB and read nothing."""
+        code = "import sys\nfor to in (sys.stdout, sys.stderr): print('x' * 4_000_000, file=to)"
+        request = request_bytes("POST", "/execute-code", {"tool_names": [], "code": code}, AUTHORIZED)
+        connections = []
+        for _ in range(count):
+            connection = stack.enter_context(daemon.connect())
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.send(request)
+            connections.append(connection)
+        return connections
+
+    def test_sigterm_does_not_wait_for_readers(self):
+        daemon = self.serve("--shutdown-timeout", "1")
+        with contextlib.ExitStack() as stack:
+            self.unread(daemon, 3, stack)
+            wait_until(lambda: daemon.log.count(" run ") == 3, 30, "the end of the executions")
+            daemon.signal(signal.SIGTERM)
+            self.assertEqual(daemon.wait(10), 0, daemon)  # the client's patience is 30 s
+        self.assert_nothing_left(daemon)
+
     def test_a_reload(self):
         policy = self.lab.policy("strict", env={"set": {"COLOUR": "red"}})
         daemon = self.serve("--policy", policy)
