@@ -25,7 +25,7 @@
 #include "policy/decode.h"
 #include "policy/fields.h"
 #include "policy/syscall_groups.h"
-#include "runner/sys/file.h"
+#include "runner/sys/result_file.h"
 
 namespace progtc::cli {
 namespace {
@@ -542,19 +542,29 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   if (!calls) return fail(calls.error());
   if (!is_agreed(console, options, name == "-")) return 1;
 
+  auto reports = Reports::open(options.run);
+  if (!reports) return fail(reports.error());
+  std::optional<sys::ResultFile> output;
+  if (!options.output.empty()) {
+    auto opened = sys::ResultFile::open(options.output);
+    if (!opened) return fail(with_context("--output", opened.error()));
+    output = std::move(*opened);
+  }
   Watcher watcher(*calls, *plan);
   RunHooks hooks;
   hooks.learn = [&watcher](const seccomp_notif& request) { return watcher.decide(request); };
-  hooks.on_plan = [&watcher](const runner::RootPlan& shown) { watcher.see(shown); };
+  hooks.on_plan = [&](const runner::RootPlan& shown) -> Result<void> {
+    watcher.see(shown);
+    if (output) PROGTC_CHECK(check_result_place("--output", *output, shown));
+    return reports->settle(shown);
+  };
   hooks.has_stdout_on_stderr = options.output.empty();
   const policy::Policy learning = learning_policy(lesson.asked, options.has_host_network);
-  const auto reports = Reports::open(options.run);
-  if (!reports) return fail(reports.error());
   auto outcome = run_work(console, options.run, learning, std::move(*work), std::move(hooks));
   if (!outcome) return fail(outcome.error());
   outcome->denials = calls->refused();  // in the base's words, not in those of the learner's own filter
   explain_outcome(console, *outcome, lesson.asked);
-  (void)write_reports(console, *reports, *outcome, name);
+  const bool is_reported = write_reports(console, *reports, *outcome, name);
   if (outcome->kind == runner::OutcomeKind::kSetupFailed) return 1;
 
   lesson.ending = std::string(runner::to_string(outcome->kind)) + ": " + outcome->cause;
@@ -574,9 +584,9 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   // What we write has to be right, as everything a person writes.
   if (auto decoded = policy::decode_policy({file, text}, resolve_policy); !decoded)
     return fail(with_context("the learned policy is not right, which is a bug of ours", decoded.error()));
-  if (options.output.empty()) {
+  if (!output) {
     (void)std::fputs(text.c_str(), stdout);
-  } else if (auto written = sys::write_file_atomically(options.output, text, 0644); !written) {
+  } else if (auto written = output->publish(text); !written) {
     return fail(with_context("--output", written.error()));
   }
   const bool is_complete = runner::process_exit_code(*outcome) == 0;
@@ -584,7 +594,7 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   for (const std::string& path : lesson.unseen)
     console.note("'" + to_terminal(path) + "' is on this machine and was not shown; --ro " + to_terminal(path) +
                  " shows it");
-  return is_complete ? 0 : 1;
+  return is_complete && is_reported ? 0 : 1;
 }
 
 }  // namespace progtc::cli

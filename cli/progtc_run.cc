@@ -18,7 +18,7 @@ namespace progtc::cli {
 namespace {
 
 // What ends a run before there is one: said, and in the results that were asked for, so that a CI job finds its files.
-int fail(const Console& console, const RunOptions& options, const Reports& reports, const Error& failure,
+int fail(const Console& console, const RunOptions& options, Reports& reports, const Error& failure,
          int status = kSetUpFailed) {
   console.error(failure.context);
   runner::RunOutcome outcome;
@@ -27,8 +27,9 @@ int fail(const Console& console, const RunOptions& options, const Reports& repor
   outcome.policy_name = options.policy;
   const std::size_t first = !options.rest.empty() && options.rest[0] == "--" ? 1 : 0;
   const bool has_script = !options.code && !options.module && options.rest.size() > first;
-  (void)write_reports(console, reports, outcome, has_script ? options.rest[first] : options.module.value_or("-c"));
-  return status;
+  const bool is_written =
+      write_reports(console, reports, outcome, has_script ? options.rest[first] : options.module.value_or("-c"));
+  return is_written ? status : static_cast<int>(kSetUpFailed);
 }
 
 // Becomes another of our programs. Returns only when that is not there.
@@ -63,7 +64,7 @@ int main_program(int argc, char** argv) {
   if (options.connect) return execute_beside("progtc", kRemoteRun, arguments);
   options.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
   const Console console("progtc-run", options.quiet, options.verbose);
-  const auto reports = Reports::open(options);
+  auto reports = Reports::open(options);
   if (!reports) {
     console.error(reports.error().context);
     return kSetUpFailed;
@@ -80,12 +81,13 @@ int main_program(int argc, char** argv) {
   auto work = find_work(options);
   if (!work) return fail(console, options, *reports, work.error(), exit_status_of(work.error()));
   const std::string name = work->name;
-  auto outcome = run_work(console, options, *policy, std::move(*work));
+  RunHooks hooks;
+  hooks.on_plan = [&reports](const runner::RootPlan& plan) { return reports->settle(plan); };
+  auto outcome = run_work(console, options, *policy, std::move(*work), std::move(hooks));
   if (!outcome) return fail(console, options, *reports, outcome.error());
   explain_outcome(console, *outcome, *policy);
   const bool is_written = write_reports(console, *reports, *outcome, name);
-  const int status = runner::process_exit_code(*outcome);
-  return status == 0 && !is_written ? static_cast<int>(kSetUpFailed) : status;
+  return is_written ? runner::process_exit_code(*outcome) : static_cast<int>(kSetUpFailed);
 }
 
 }  // namespace

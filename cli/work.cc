@@ -116,12 +116,12 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
     for (const auto& tool : tools->list()) request.job.tools->push_back(tool.name);
   }
   request.place = [here = request.project_dir, script_dir = work.script_dir, on_plan = std::move(hooks.on_plan)](
-                      const runner::RootPlan& plan, runner::Job& job) {
+                      const runner::RootPlan& plan, runner::Job& job) -> Result<void> {
     const std::string visible = plan.inside(here);
     job.cwd = visible.empty() ? plan.work_dir : visible;
     const std::string beside = script_dir.empty() ? "" : plan.inside(script_dir);
     job.path = {beside.empty() ? job.cwd : beside};
-    if (on_plan) on_plan(plan);
+    return on_plan ? on_plan(plan) : Result<void>{};
   };
 
   std::optional<runner::HostStream> in;
@@ -177,11 +177,28 @@ Result<Reports> Reports::open(const RunOptions& options) {
   return reports;
 }
 
-bool write_reports(const Console& console, const Reports& reports, const runner::RunOutcome& outcome,
+Result<void> check_result_place(const std::string& option, const sys::ResultFile& file, const runner::RootPlan& plan) {
+  for (const runner::PlannedBind& bind : plan.binds)
+    if (bind.is_writable && file.lies_within({{bind.device, bind.inode}}))
+      return Error{make_error_code(boost::system::errc::operation_not_permitted),
+                   option + " '" + file.path() + "' lies in '" + bind.source +
+                       "', which the code may write: it could replace the result or withhold it; name a place outside"};
+  return {};
+}
+
+Result<void> Reports::settle(const runner::RootPlan& plan) const {
+  for (const auto& [option, file] : {std::pair{"--report", &report}, std::pair{"--junit", &junit}})
+    if (*file) PROGTC_CHECK(check_result_place(option, **file, plan));
+  for (const auto* file : {&report, &junit})
+    if (*file) PROGTC_CHECK((*file)->remove_stale());
+  return {};
+}
+
+bool write_reports(const Console& console, Reports& reports, const runner::RunOutcome& outcome,
                    const std::string& name) {
   bool is_written = true;
-  const auto write = [&](const char* option, const sys::ResultFile& file, const std::string& text) {
-    if (auto written = file.write(text); !written) {
+  const auto write = [&](const char* option, sys::ResultFile& file, const std::string& text) {
+    if (auto written = file.publish(text); !written) {
       console.error(std::string(option) + " " + written.error().context);
       is_written = false;
     }

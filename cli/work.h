@@ -11,7 +11,7 @@
 #include "runner/job.h"
 #include "runner/outcome.h"
 #include "runner/root_plan.h"
-#include "runner/sys/file.h"
+#include "runner/sys/result_file.h"
 
 struct seccomp_notif;
 
@@ -34,10 +34,11 @@ int exit_status_of(const Error& failure) noexcept;
 
 // What a caller may change about a run; the defaults are progtc-run's.
 struct RunHooks {
-  std::function<bool(const seccomp_notif&)> learn;       // see RunRequest::learn
-  std::function<void(const runner::RootPlan&)> on_plan;  // the root view, before anything runs
-  bool is_silent = false;                                // captures the output and passes none of it on; no stdin
-  bool has_stdout_on_stderr = false;                     // stdout is the caller's own
+  std::function<bool(const seccomp_notif&)> learn;  // see RunRequest::learn
+  // The root view, before anything runs; an error ends the run there.
+  std::function<Result<void>(const runner::RootPlan&)> on_plan;
+  bool is_silent = false;             // captures the output and passes none of it on; no stdin
+  bool has_stdout_on_stderr = false;  // stdout is the caller's own
 };
 
 // Runs `work` under `policy`, with progtc-run's standard streams, signals and tools. An outcome is there for every run
@@ -45,16 +46,22 @@ struct RunHooks {
 Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
                                     Work work, RunHooks hooks = {});
 
+// A result file outside everything that the code may write, or it could replace the result or withhold it. Errors:
+// naming `option` and the writable bind.
+Result<void> check_result_place(const std::string& option, const sys::ResultFile& file, const runner::RootPlan& plan);
+
 // --report and --junit, opened before anything runs: see sys::ResultFile.
 struct Reports {
   std::optional<sys::ResultFile> report;
   std::optional<sys::ResultFile> junit;
   // Errors: which of them cannot be opened.
   static Result<Reports> open(const RunOptions& options);
+  // Before the code runs: checks the places of the files and removes what earlier runs have left there.
+  [[nodiscard]] Result<void> settle(const runner::RootPlan& plan) const;
 };
 
 // Writes the reports that are asked for. Says on `console` what could not be written, and returns false.
-bool write_reports(const Console& console, const Reports& reports, const runner::RunOutcome& outcome,
+bool write_reports(const Console& console, Reports& reports, const runner::RunOutcome& outcome,
                    const std::string& name);
 
 }  // namespace progtc::cli

@@ -18,6 +18,7 @@
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
 #include "runner/sys/kernel_abi.h"
+#include "runner/sys/random.h"
 
 namespace progtc::runner {
 namespace {
@@ -65,7 +66,8 @@ Result<Identity> Identity::acquire() {
   identity.is_root_run = true;
   if (auto made = sys::make_directories(kLeaseDirectory, 0700); !made)
     return run_error(RunErrc::kNoIdentity, "leases of sandbox ids: " + made.error().context);
-  const uid_t start = static_cast<uid_t>(::getpid()) % kSandboxIdCount;
+  // The code can read its id on the host (/proc/self/uid_map): it is random and tells nothing about our process.
+  const auto start = static_cast<uid_t>(std::stoul(sys::random_hex(4), nullptr, 16) % kSandboxIdCount);
   for (uid_t i = 0; i < kSandboxIdCount; ++i) {
     const uid_t slot = (start + i) % kSandboxIdCount;
     const std::string path = std::string(kLeaseDirectory) + "/" + std::to_string(slot);

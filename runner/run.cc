@@ -179,7 +179,7 @@ class Supervisor {
     auto filter = policy::compile_seccomp(policy_);
     if (!filter) co_return filter.error();
     spec.filter = &*filter;
-    fill_in_job(*plan);
+    if (auto filled = fill_in_job(*plan); !filled) co_return filled.error();
     reaper_.expires_after(kSetUpDeadline);
     reaper_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled)
@@ -198,7 +198,7 @@ class Supervisor {
   Result<void> take_over() {
     worker_before_ = sandbox_->worker_cpu_time().value_or(worker_before_);
     group_before_ = bounds_.cgroup.cpu_time().value_or(group_before_);
-    fill_in_job(nest_->plan);
+    PROGTC_CHECK(fill_in_job(nest_->plan));
     PROGTC_CHECK(verify_controls());
     PROGTC_CHECK(copy_in(sandbox_->work_dir.get(), request_.files, nest_->identity));
     return {};
@@ -206,11 +206,11 @@ class Supervisor {
 
   bool gave_up(const std::string& control) const { return request_.allow_degraded.contains(control); }
 
-  void fill_in_job(const RootPlan& plan) {
+  Result<void> fill_in_job(const RootPlan& plan) {
     request_.job.executable = plan.executable;
     request_.job.site.insert(request_.job.site.end(), plan.site_packages.begin(), plan.site_packages.end());
     request_.job.frame_bytes = policy_.limits.frame_bytes;
-    if (request_.place) request_.place(plan, request_.job);
+    return request_.place ? request_.place(plan, request_.job) : Result<void>{};
   }
 
   Result<void> verify_controls() {

@@ -26,8 +26,9 @@ struct RunRequest {
   std::string run_id;  // empty: one is made; new_run_id()
   policy::Policy policy;
   Job job;  // `executable`, `site` and `frame_bytes` are filled in by the run
-  // The last word on the job once the root view is known: working directory, sys.path. May be empty.
-  std::function<void(const RootPlan&, Job&)> place;
+  // The last word on the job once the root view is known: working directory, sys.path. An error ends the run before any
+  // line of the code. May be empty.
+  std::function<Result<void>(const RootPlan&, Job&)> place;
   std::vector<FileToCopy> files;  // into the working directory
   std::string out_dir;            // host directory for what the code leaves in /out; empty: no /out
   HostStream* in = nullptr;       // null: the code reads end of file

@@ -14,6 +14,7 @@
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
 #include "runner/sys/kernel_abi.h"
+#include "runner/sys/random.h"
 
 namespace progtc::runner {
 namespace {
@@ -160,8 +161,7 @@ class Collector {
 
   // Written beside and renamed: a link of that name on the host is replaced, not followed.
   static Result<void> copy_out(int source, int to, const std::string& name, std::uint64_t size) {
-    const std::string beside = ".progtc-part-" + std::to_string(::getpid());
-    ::unlinkat(to, beside.c_str(), 0);
+    const std::string beside = ".progtc-part-" + sys::random_hex(16);  // no name that the code could have taken
     PROGTC_TRY(const auto file, sys::openat(to, beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
     auto copied = copy_bytes(source, file.get(), size);
     if (copied && ::renameat(to, beside.c_str(), to, name.c_str()) == -1) copied = from_errno(errno, "rename");

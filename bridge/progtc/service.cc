@@ -477,9 +477,10 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     request.job.mode = runner::Job::Mode::kCode;
     request.job.code = std::move(wanted.code);
     request.job.argv = {"-c"};
-    request.place = [](const runner::RootPlan& plan, runner::Job& job) {
+    request.place = [](const runner::RootPlan& plan, runner::Job& job) -> Result<void> {
       job.cwd = plan.work_dir;
       job.path = {plan.work_dir};
+      return {};
     };
     request.job.env = runner::environment_of(kind.policy.env);
     request.job.tools = std::move(wanted.tool_names);

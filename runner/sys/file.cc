@@ -81,47 +81,6 @@ Result<void> write_file_atomically(const std::string& path, std::string_view byt
   return {};
 }
 
-Result<ResultFile> ResultFile::open(const std::string& path) {
-  ResultFile file;
-  file.path_ = path;
-  struct stat info {};
-  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
-    // O_NONBLOCK: a pipe without a reader is an error now, not a wait for ever.
-    PROGTC_TRY(file.direct_, openat(AT_FDCWD, path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY));
-    const int flags = ::fcntl(file.direct_.get(), F_GETFL);
-    (void)::fcntl(file.direct_.get(), F_SETFL, flags & ~O_NONBLOCK);
-    return file;
-  }
-  const auto slash = path.rfind('/');
-  file.name_ = path.substr(slash == std::string::npos ? 0 : slash + 1);
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  if (file.name_.empty()) return from_errno(EISDIR, "'" + path + "'");
-  auto opened = openat(AT_FDCWD, directory.c_str(), O_RDONLY | O_DIRECTORY);
-  if (!opened) return with_context("'" + path + "'", opened.error());
-  file.directory_ = std::move(*opened);
-  return file;
-}
-
-Result<void> ResultFile::write(std::string_view bytes) const {
-  if (direct_) {
-    auto written = write_all(direct_.get(), bytes);
-    if (!written) return with_context("'" + path_ + "'", written.error());
-    return {};
-  }
-  const std::string beside = ".progtc-result-" + std::to_string(::getpid());
-  ::unlinkat(directory_.get(), beside.c_str(), 0);
-  PROGTC_TRY(const UniqueFd file,
-             openat(directory_.get(), beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
-  auto written = write_all(file.get(), bytes);
-  if (written && ::renameat(directory_.get(), beside.c_str(), directory_.get(), name_.c_str()) == -1)
-    written = from_errno(errno, "rename");
-  if (!written) {
-    ::unlinkat(directory_.get(), beside.c_str(), 0);
-    return with_context("'" + path_ + "'", written.error());
-  }
-  return {};
-}
-
 Result<void> make_directories(const std::string& path, mode_t mode) {
   for (std::size_t at = 1; at <= path.size(); ++at) {
     if (at != path.size() && path[at] != '/') continue;

@@ -24,23 +24,6 @@ Result<void> write_all(int fd, std::string_view bytes);
 // the old.
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes, mode_t mode);
 
-// A file that is to receive a result after code has run that may change the directory it lies in. Everything that
-// depends on names is settled when it is opened: the directory, or the device or pipe itself where the path names one.
-class ResultFile {
- public:
-  // Errors: errno, naming the path.
-  static Result<ResultFile> open(const std::string& path);
-  // Replaces whatever lies under the name then, a link included, with a file of these bytes; a full disk leaves the
-  // old.
-  Result<void> write(std::string_view bytes) const;
-
- private:
-  std::string path_;  // for messages
-  std::string name_;
-  UniqueFd directory_;
-  UniqueFd direct_;
-};
-
 // mkdir -p.
 Result<void> make_directories(const std::string& path, mode_t mode);
 

@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import unittest
 import xml.etree.ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).absolute().parent.parent / "probes"))
@@ -585,12 +586,68 @@ except OSError: pass
         (shared / "out").mkdir(parents=True)
         victim.mkdir()
         code = (f"import os\nopen('/out/planted', 'w').write('x')\nos.rename('{shared}/out', '{shared}/moved')\n"
-                f"os.symlink('{victim}', '{shared}/out')\nos.symlink('{victim}/report', '{shared}/report.json')\n")
-        ended = self.run_code(code, options=("--rw", shared, "--out", shared / "out", "--report", shared / "report.json"), has_report=False)
+                f"os.symlink('{victim}', '{shared}/out')\n")
+        ended = self.run_code(code, options=("--rw", shared, "--out", shared / "out"), has_report=False)
         self.assert_status(ended, 0)
         self.assertEqual(list(victim.iterdir()), [], str(ended))
         self.assertEqual((shared / "moved" / "planted").read_text(), "x", "it lies in the directory that was named")
-        self.assertFalse((shared / "report.json").is_symlink())
+
+    def test_a_result_that_the_code_could_replace_is_refused(self):
+        """Nothing has run; the report outside of it says why."""
+        shared = self.lab.path / "project"
+        (shared / "sub").mkdir(parents=True)
+        (self.lab.path / "link").symlink_to(shared / "sub")
+        (shared / "single").write_text("")
+        report = self.lab.path / "report.json"
+        for name, result in (("below", shared / "sub" / "r.xml"), ("link", self.lab.path / "link" / "r.xml"),
+                             ("relative", "sub/r.xml")):
+            with self.subTest(name):
+                ended = self.run_code("print('ran')", options=("--rw", shared, "--junit", result, "--report", report),
+                                      has_report=False, cwd=shared)
+                self.assert_refused(ended, "--junit", "lies in", str(shared))
+                self.assertEqual(json.loads(report.read_text())["kind"], "setup_failed")
+        ended = self.run_code("print('ran')", options=("--rw", shared / "single", "--junit", shared / "single"), has_report=False)
+        self.assert_refused(ended, "--junit", "lies in")
+        ended = self.run_code("print('ran')", policy="ci", options=("--junit", "r.xml"), has_report=False, cwd=shared)
+        self.assert_refused(ended, "--junit", "lies in")
+        ended = self.run_code("print('ran')", options=("--rw", shared / "sub", "--junit", shared / "r.xml"), has_report=False)
+        self.assert_prints(ended, "ran\n")
+        self.assertTrue((shared / "r.xml").exists())
+
+    def test_a_forged_result_of_the_run_before_is_gone(self):
+        results = self.lab.path / "results"
+        results.mkdir()
+        (results / "r.xml").write_text("forged")
+        seen = f"import os\nprint(os.listdir({str(results)!r}))"
+        self.assert_prints(self.run_code(seen, options=("--ro", results, "--junit", results / "r.xml"), has_report=False), "[]\n")
+        self.assertEqual(os.listdir(results), ["r.xml"])
+        self.assertIn("<testsuite", (results / "r.xml").read_text())
+
+    @unittest.skipIf(os.geteuid(), "an ordinary user has one id")
+    def test_the_id_of_a_sandbox_does_not_tell_our_pid(self):
+        """The code reads it in /proc/self/uid_map, and temporary names once followed from the pid."""
+        code = "print(int(open('/proc/self/uid_map').read().split()[1]))"
+        distances = set()
+        for _ in range(3):
+            process = self.lab.start(self.lab.command("-c", code))
+            out, _ = process.communicate(timeout=60)
+            distances.add((int(out) - process.pid) % 4096)
+        self.assertEqual(len(distances), 3)
+
+    def test_a_result_that_cannot_be_written_is_125_whatever_the_code_says(self):
+        for status in (0, 3):
+            with self.subTest(status):
+                ended = self.run_code(f"import sys; sys.exit({status})", options=("--junit", "/dev/full"), has_report=False)
+                self.assertEqual(ended.status, SETUP_FAILED, str(ended))
+                self.assertIn("--junit", ended.words)
+
+    def test_a_result_on_the_standard_output_leaves_the_name_alone(self):
+        link, result = self.lab.path / "stdout", self.lab.path / "captured"
+        link.symlink_to("/proc/self/fd/1")
+        with open(result, "wb") as out:
+            subprocess.run([harness.program(), "--report", link, "-c", "1"], stdout=out, check=True, timeout=60)
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(json.loads(result.read_text())["kind"], "exited")
 
     def test_hidden_and_odd_names(self):
         names = [".hidden", "with space", "-rf", "line\nbreak", "ünï", "a" * 255]

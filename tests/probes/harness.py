@@ -178,12 +178,12 @@ class Lab:
             command += ["--report", str(report)]
         return command + [str(argument) for argument in arguments]
 
-    def run(self, *arguments, policy="strict", stdin=b"", timeout=60, pass_fds=(), has_report=True):
+    def run(self, *arguments, policy="strict", stdin=b"", timeout=60, pass_fds=(), has_report=True, cwd=None):
         """progtc-run with these arguments, to its end."""
         self._count += 1
         report = self.path / f"report-{self._count}.json" if has_report else None
         command = self.command(*arguments, policy=policy, report=report)
-        ended = self.execute(command, stdin=stdin, timeout=timeout, pass_fds=pass_fds)
+        ended = self.execute(command, stdin=stdin, timeout=timeout, pass_fds=pass_fds, cwd=cwd)
         if report and report.exists():
             with contextlib.suppress(ValueError):
                 ended.report = Report(report.read_text(encoding="utf-8", errors="surrogateescape"))

@@ -98,6 +98,20 @@ TEST_F(WorkFilesTest, OneNameTheHostCannotTakeLosesNoOther) {
   EXPECT_EQ(taken("other"), "y");
 }
 
+TEST_F(WorkFilesTest, NoNameOfTheCodesIsTakenForATemporaryOne) {
+  const std::string guessed = ".progtc-part-" + std::to_string(::getpid());
+  leave(guessed, "first");
+  leave("later", "second");
+  fs::create_directories(base_ / "taken");
+  std::ofstream(base_ / "taken" / (guessed + "1")) << "the host's own";
+  const auto found = collect_all();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->files.size(), 2U);
+  EXPECT_EQ(taken(guessed), "first");
+  EXPECT_EQ(taken("later"), "second");
+  EXPECT_EQ(taken(guessed + "1"), "the host's own");
+}
+
 TEST_F(WorkFilesTest, CopiesInBelowTheWorkingDirectoryOnly) {
   std::ofstream(base_ / "source") << "text";
   const auto directory = sys::openat(AT_FDCWD, (base_ / "left").c_str(), O_RDONLY | O_DIRECTORY);
