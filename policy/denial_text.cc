@@ -95,7 +95,8 @@ constexpr Constant kIoctlRequests[] = {
     PROGTC_CONSTANT(SIOCGIFINDEX), PROGTC_CONSTANT(SIOCGIFFLAGS), PROGTC_CONSTANT(SIOCSIFFLAGS),
     PROGTC_CONSTANT(SIOCGIFADDR),  PROGTC_CONSTANT(SIOCGIFHWADDR)};
 constexpr Constant kFcntlCommands[] = {PROGTC_CONSTANT(F_NOTIFY), PROGTC_CONSTANT(F_SETLEASE),
-                                       PROGTC_CONSTANT(F_SETPIPE_SZ)};
+                                       PROGTC_CONSTANT(F_SETPIPE_SZ), PROGTC_CONSTANT(F_OFD_SETLK),
+                                       PROGTC_CONSTANT(F_OFD_SETLKW)};
 constexpr Constant kSocketLevels[] = {PROGTC_CONSTANT(SOL_SOCKET), PROGTC_CONSTANT(IPPROTO_IP),
                                       PROGTC_CONSTANT(IPPROTO_IPV6), PROGTC_CONSTANT(IPPROTO_TCP),
                                       PROGTC_CONSTANT(IPPROTO_UDP)};

@@ -26,7 +26,7 @@ Result<std::vector<Entry>> compile_all() {
     PROGTC_TRY(Policy policy, decode_policy(source, resolve_shipped));
     for (const NetworkMode mode : {NetworkMode::kNone, NetworkMode::kLoopback, NetworkMode::kHost}) {
       policy.network = mode;
-      std::string key = filter_key(policy.syscalls, mode);
+      std::string key = filter_key(policy);
       const auto has_key = [&](const Entry& entry) { return entry.key == key; };
       if (std::any_of(all.begin(), all.end(), has_key)) continue;
       PROGTC_TRY(SeccompProgram program, compile_seccomp_anew(policy));

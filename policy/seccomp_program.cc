@@ -1,6 +1,7 @@
 #include "policy/seccomp_program.h"
 
 #include <asm/ioctls.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -114,6 +115,35 @@ bool is_listed(const std::vector<std::string>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
+bool has_writable_bind(const Policy& policy) {
+  const auto& binds = policy.filesystem.binds;
+  return std::any_of(binds.begin(), binds.end(), [](const Bind& bind) { return bind.is_writable; });
+}
+
+// Whether every lock of a byte range that the code could take would be its own process's: such locks never meet another
+// (fcntl(2)). On what is read-only a lock could only hold up the host's programs.
+bool locks_itself_only(const Policy& policy, const Permissions& all) {
+  if (has_writable_bind(policy) || all.contains("fork") || all.contains("vfork") || all.contains("clone3"))
+    return false;
+  const auto found = all.find("clone");
+  if (found == all.end()) return true;
+  for (const GroupCall& call : find_syscall_group("threads")->calls)
+    if (call.name == "clone") return is_covered(found->second, {.fits = {call.fits.begin(), call.fits.end()}});
+  return false;
+}
+
+// Takes F_SETLK and F_SETLKW out of what is allowed, to be answered as done, where that is the same to the code: each
+// range would be memory of the kernel's that no control group counts (docs/decisions/0012-locks.md).
+Result<void> answer_own_locks(const Filter& filter, const Policy& policy, Permissions& all) {
+  const auto found = all.find("fcntl");
+  if (found == all.end() || found->second.is_unconditional || !locks_itself_only(policy, all)) return Result<void>{};
+  for (const std::uint64_t command : {F_SETLK, F_SETLKW}) {
+    const ArgumentFit one{{ArgumentCheck{1, 0xFFFFFFFF, command}, {}, {}}, 1};
+    if (std::erase(found->second.fits, one) > 0) PROGTC_CHECK(add_rule(filter, SCMP_ACT_ERRNO(0), "fcntl", one));
+  }
+  return Result<void>{};
+}
+
 // Calls answered silently, unless the policy speaks of them itself.
 Result<void> add_absent_calls(const Filter& filter, const Policy& policy, const Permissions& all) {
   for (const AbsentCall& absent : absent_calls()) {
@@ -151,9 +181,11 @@ Result<std::vector<sock_filter>> exported(const Filter& filter) {
 
 }  // namespace
 
-std::string filter_key(const Syscalls& syscalls, NetworkMode network) {
+std::string filter_key(const Policy& policy) {
+  const Syscalls& syscalls = policy.syscalls;
   std::string key = "network ";
-  key += format_network_mode(network);
+  key += format_network_mode(policy.network);
+  if (has_writable_bind(policy)) key += "\nwritable";
   const auto append = [&key](std::string_view title, const std::vector<std::string>& names) {
     key += '\n';
     key += title;
@@ -176,7 +208,7 @@ std::string filter_key(const Syscalls& syscalls, NetworkMode network) {
 }
 
 Result<SeccompProgram> compile_seccomp(const Policy& policy, DenyAction action) {
-  const std::string key = filter_key(policy.syscalls, policy.network);
+  const std::string key = filter_key(policy);
   for (const ShippedFilter& shipped : shipped_filters()) {
     if (shipped.key != key) continue;
     SeccompProgram program{.code = {shipped.code.begin(), shipped.code.end()}};
@@ -190,7 +222,7 @@ Result<SeccompProgram> compile_seccomp(const Policy& policy, DenyAction action) 
 }
 
 Result<SeccompProgram> compile_seccomp_anew(const Policy& policy, DenyAction action) {
-  PROGTC_TRY(const Permissions all, permissions(policy.syscalls, policy.network));
+  PROGTC_TRY(Permissions all, permissions(policy.syscalls, policy.network));
   // libseccomp refuses actions that the running kernel lacks; what is made here may run elsewhere, and the kernel that
   // installs it has the last word.
   static const int kLevel = seccomp_api_set(5);
@@ -203,6 +235,7 @@ Result<SeccompProgram> compile_seccomp_anew(const Policy& policy, DenyAction act
   if (const int rc = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2); rc != 0) {
     return failure(rc, "seccomp_attr_set OPTIMIZE");
   }
+  PROGTC_CHECK(answer_own_locks(filter, policy, all));
   for (const auto& [name, permission] : all) {
     if (permission.is_unconditional) PROGTC_CHECK(add_rule(filter, SCMP_ACT_ALLOW, name, {}));
     for (const ArgumentFit& fit : permission.fits) PROGTC_CHECK(add_rule(filter, SCMP_ACT_ALLOW, name, fit));

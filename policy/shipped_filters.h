@@ -12,7 +12,7 @@
 namespace progtc::policy {
 
 // Everything a filter depends on, as text: policies with equal keys have equal filters.
-std::string filter_key(const Syscalls& syscalls, NetworkMode network);
+std::string filter_key(const Policy& policy);
 
 struct ShippedFilter {
   std::string_view key;

@@ -80,18 +80,18 @@ constexpr std::array kMknod = {fit({1, S_IFMT | kSetIds, S_IFREG}), fit({1, S_IF
 constexpr std::array kMknodat = {fit({2, S_IFMT | kSetIds, S_IFREG}), fit({2, S_IFMT | kSetIds, S_IFIFO}),
                                  fit({2, S_IFMT | kSetIds, 0})};
 
-// F_NOTIFY and F_SETLEASE watch or block others on a file of the host; they are left out. fcntl.h hides some without
-// _GNU_SOURCE, which g++ defines.
+// F_NOTIFY and F_SETLEASE watch or block others on a file of the host; they are left out. So are F_OFD_SETLK and
+// F_OFD_SETLKW, whose locks outlive their descriptor as long as the file is mapped: lock after lock is kernel memory
+// that no control group counts. fcntl.h hides some without _GNU_SOURCE, which g++ defines.
 constexpr std::uint64_t kDefaultPipe = 65536;  // bytes, 16 pages
 constexpr std::uint64_t kAll = ~0ULL;
-constexpr auto kFcntl =
-    joined(one_of(1, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW,
-                  F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_GETOWN, F_SETOWN, F_GETOWN_EX, F_SETOWN_EX, F_GETSIG,
-                  F_SETSIG, F_GETLEASE, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS),
-           // Pages of pipes are counted per user of the host, for all runs and programs together (pipe(7)): no pipe has
-           // more than it is made with.
-           std::array{fit({1, kInt, F_SETPIPE_SZ}, {2, kAll & ~(kDefaultPipe - 1), 0}),
-                      fit({1, kInt, F_SETPIPE_SZ}, {2, kAll, kDefaultPipe})});
+constexpr auto kFcntl = joined(one_of(1, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK,
+                                      F_SETLKW, F_OFD_GETLK, F_GETOWN, F_SETOWN, F_GETOWN_EX, F_SETOWN_EX, F_GETSIG,
+                                      F_SETSIG, F_GETLEASE, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS),
+                               // Pages of pipes are counted per user of the host, for all runs and programs together
+                               // (pipe(7)): no pipe has more than it is made with.
+                               std::array{fit({1, kInt, F_SETPIPE_SZ}, {2, kAll & ~(kDefaultPipe - 1), 0}),
+                                          fit({1, kInt, F_SETPIPE_SZ}, {2, kAll, kDefaultPipe})});
 // struct termios2 cannot be included next to the C library's termios, so its requests are spelt out
 // (asm-generic/ioctls.h).
 constexpr std::uint32_t kTcgets2 = 0x802C542A;  // isatty() of glibc 2.42 and later

@@ -232,6 +232,34 @@ TEST(SeccompProgramTest, SocketOptionsAreListedByLevel) {
   EXPECT_EQ(standard(__NR_setsockopt, {3, IPPROTO_IP, 64}), kDenied);    // IPT_SO_SET_REPLACE
 }
 
+TEST(SeccompProgramTest, LocksThatOnlyTheCodeItselfCouldMeetAreAnsweredAsTaken) {
+  const auto kTaken = static_cast<std::uint32_t>(SECCOMP_RET_ERRNO);
+  const Policy strict = shipped("strict");
+  Policy writable = strict;
+  writable.filesystem.binds.push_back({.source = "/a", .target = "", .is_writable = true});
+  Policy forks = strict;
+  forks.syscalls.allow.emplace_back("fork");
+  Policy clones = strict;
+  clones.syscalls.rules.push_back({.call = "clone", .argument = 0, .mask = 1, .values = {0}});
+  for (const std::uint64_t command : {F_SETLK, F_SETLKW}) {
+    EXPECT_EQ(Filter(strict)(__NR_fcntl, {3, command}), kTaken);
+    EXPECT_EQ(Filter(strict)(__NR_fcntl, {3, command | kGarbage}), kTaken);
+    for (const Policy& shares : {writable, forks, clones, shipped("ci"), shipped("standard"), shipped("permissive")})
+      EXPECT_EQ(Filter(shares)(__NR_fcntl, {3, command}), kAllowed);
+  }
+  Policy denied = strict;
+  denied.syscalls.deny.emplace_back("fcntl");
+  EXPECT_EQ(Filter(denied)(__NR_fcntl, {3, F_SETLK}), kDenied);
+}
+
+TEST(SeccompProgramTest, LocksOfOpenFileDescriptionsAreNotTaken) {
+  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+    EXPECT_EQ(filter(name)(__NR_fcntl, {3, F_OFD_SETLK}), kDenied) << name;
+    EXPECT_EQ(filter(name)(__NR_fcntl, {3, F_OFD_SETLKW}), kDenied) << name;
+    EXPECT_EQ(filter(name)(__NR_fcntl, {3, F_OFD_GETLK}), kAllowed) << name;
+  }
+}
+
 TEST(SeccompProgramTest, SetIdBitsAreNeverSet) {
   for (const char* name : {"strict", "ci", "standard", "permissive"}) {
     const Filter run = filter(name);
@@ -281,7 +309,7 @@ TEST(SeccompProgramTest, OptionsOfPrctlAndFcntlAreLists) {
   EXPECT_EQ(run(__NR_prctl, {PR_SET_SECCOMP}), kDenied);
   EXPECT_EQ(run(__NR_prctl, {PR_SET_DUMPABLE}), kDenied);
   EXPECT_EQ(run(__NR_prctl, {PR_SET_MM}), kDenied);
-  EXPECT_EQ(run(__NR_fcntl, {1, F_SETLK}), kAllowed);
+  EXPECT_EQ(run(__NR_fcntl, {1, F_GETLK}), kAllowed);
   EXPECT_EQ(run(__NR_fcntl, {1, F_NOTIFY}), kDenied);
   EXPECT_EQ(run(__NR_fcntl, {1, F_SETLEASE}), kDenied);
   EXPECT_EQ(run(__NR_fcntl, {1, F_GETPIPE_SZ}), kAllowed);
@@ -375,7 +403,7 @@ TEST(ShippedFiltersTest, AreWhatCompilingAnewGives) {
     Policy policy = shipped(name);
     for (const NetworkMode mode : {NetworkMode::kNone, NetworkMode::kLoopback, NetworkMode::kHost}) {
       policy.network = mode;
-      const std::string key = filter_key(policy.syscalls, mode);
+      const std::string key = filter_key(policy);
       const auto filters = shipped_filters();
       EXPECT_TRUE(std::any_of(filters.begin(), filters.end(), [&](const ShippedFilter& one) { return one.key == key; }))
           << name;
@@ -394,12 +422,17 @@ TEST(ShippedFiltersTest, AreWhatCompilingAnewGives) {
 }
 
 TEST(ShippedFiltersTest, AKeyTellsEverythingApartThatAFilterDependsOn) {
-  const Syscalls base = shipped("strict").syscalls;
-  std::vector<std::string> keys = {filter_key(base, NetworkMode::kNone), filter_key(base, NetworkMode::kHost)};
+  const Policy base = shipped("strict");
+  Policy other = base;
+  other.network = NetworkMode::kHost;
+  std::vector<std::string> keys = {filter_key(base), filter_key(other)};
+  other = base;
+  other.filesystem.binds.push_back({.source = "/a", .target = "", .is_writable = true});
+  keys.push_back(filter_key(other));
   const auto add = [&](auto change) {
-    Syscalls changed = base;
-    change(changed);
-    keys.push_back(filter_key(changed, NetworkMode::kNone));
+    Policy changed = base;
+    change(changed.syscalls);
+    keys.push_back(filter_key(changed));
   };
   add([](Syscalls& calls) { calls.groups.push_back("ipc"); });
   add([](Syscalls& calls) { calls.allow.push_back("kcmp"); });

@@ -57,6 +57,7 @@ FILE_SYSTEM = [
     act("reopen_for_writing {stdlib_file}", UNWRITABLE, bare("{marker}")),
     act("reopen_for_writing /data/marker", UNWRITABLE, sandboxed("/data/marker", options=("--rw", "{scratch}:/data")),
         options=("--ro", "{scratch}:/data")),
+    act("open_file_lock", EPERM, bare(), denied="fcntl", policies=BOTH),
     act("write_pyc", Blocked(("no bytecode",)), bare()),
     # mounts
     act("mount", EPERM, namespaces(), denied="mount", policies=BOTH),

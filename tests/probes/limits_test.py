@@ -8,6 +8,7 @@ Every probe stops by itself at a bound that harms nobody, so a limit that does n
 
 import os
 import signal
+import subprocess
 import textwrap
 import time
 
@@ -324,6 +325,69 @@ class Time(LimitsTest):
         self.assertLess(time.monotonic() - began, harness.slower(20))
 
 
+class Locks(LimitsTest):
+    """A lock of a byte range is memory of the kernel's that no control group counts."""
+
+    COUNT = 2000
+    CODE = """
+        import fcntl, tempfile
+        with tempfile.TemporaryFile(dir="/tmp") as file:
+            for i in range({count}): fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 2 * i)
+            print("locked", flush=True)
+            input()
+    """
+
+    def locks_of_the_host(self, policy):
+        """How many more the host has than before while the code holds COUNT of its own."""
+        before = self.count()
+        script = self.lab.write("locks.py", textwrap.dedent(self.CODE).format(count=self.COUNT))
+        command = self.lab.command(script, policy=policy)
+        with self.lab.start(command, stdin=subprocess.PIPE) as process:
+            if harness.read_line(process) != b"locked\n":
+                _, err = process.communicate()
+                if process.returncode == harness.SETUP_FAILED and b"cgroup" in err:
+                    self.skipTest("no control groups for this user")
+                self.fail(err)
+            held = self.count() - before
+            process.communicate(b"\n")
+        self.assertEqual(process.returncode, 0)
+        return held
+
+    @staticmethod
+    def count():
+        with open("/proc/locks", "rb") as locks:
+            return sum(1 for _ in locks)
+
+    def test_ranges_that_only_the_code_itself_could_meet(self):
+        self.assertLess(self.locks_of_the_host("strict"), self.COUNT // 2)
+
+    def test_ranges_that_only_the_code_itself_could_meet__twin(self):
+        self.assertGreaterEqual(self.locks_of_the_host("standard"), self.COUNT - 100)
+
+    def test_sqlite(self):
+        code = """
+            import sqlite3, threading
+            for mode in ("delete", "wal"):
+                name = f"/tmp/{mode}.db"
+                with sqlite3.connect(name) as first:
+                    print(first.execute(f"pragma journal_mode={mode}").fetchone())
+                    first.execute("create table t(x)")
+                    first.execute("insert into t values (1)")
+                second = sqlite3.connect(name, timeout=0)
+                first.execute("begin immediate")
+                try: second.execute("begin immediate")
+                except sqlite3.OperationalError as error: print(error)
+                first.commit()
+                second.execute("insert into t values (2)")
+                second.commit()
+                print(first.execute("select sum(x) from t").fetchone())
+        """
+        ended = self.run_code(textwrap.dedent(code))
+        answers = b"".join(b"('%s',)\ndatabase is locked\n(3,)\n" % mode for mode in (b"delete", b"wal"))
+        self.assertEqual(ended.out, answers, str(ended))
+        self.assertEqual(ended.report.denials, [], str(ended))
+
+
 class Processors(LimitsTest):
     """Where no control group has the `cpu` controller, limits.cpus is the processors that the code may run on."""
 
@@ -402,6 +466,7 @@ GROUPS = {
     "files": [Files],
     "output": [Output],
     "time": [Time],
+    "locks": [Locks],
     "processors": [Processors],
     "faults": [Faults],
 }
