@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <set>
+#include <string_view>
 
 #include "policy/fields.h"
 #include "runner/guest/control.h"
@@ -17,6 +19,8 @@
 
 namespace progtc::runner {
 namespace {
+
+constexpr int kMostLinks = 40;  // as the kernel follows
 
 std::optional<std::string> real_path(const std::string& path) {
   char resolved[PATH_MAX];
@@ -53,6 +57,7 @@ class Planner {
     PROGTC_CHECK(add(inputs_.guest_dir, kGuestPath, {}));
     for (const char* device : {"null", "zero", "full", "random", "urandom"})
       PROGTC_CHECK(add(std::string("/dev/") + device, "", {.is_device = true}));
+    PROGTC_CHECK(show_linked_files());
     drop_covered_binds();
     PROGTC_CHECK(hang_binds());
     generate_etc();
@@ -159,6 +164,7 @@ class Planner {
   }
 
   Result<void> add_interpreter() {
+    note_links(interpreter_.standard_library, [](std::string_view) { return true; });
     const std::string& prefix = interpreter_.base_prefix;
     if (prefix != "/usr" && prefix != "/usr/local" && prefix != "/") return add(prefix, "", {});
     PROGTC_CHECK(add(interpreter_.executable, "", {}));
@@ -166,6 +172,52 @@ class Planner {
     if (prefix == "/usr/local") {  // libpython of a local build lies beside its standard library
       const std::string version = std::to_string(interpreter_.major) + "." + std::to_string(interpreter_.minor);
       PROGTC_CHECK(add_optional({"/usr/local/lib/libpython" + version + ".so.1.0"}));
+    }
+    return {};
+  }
+
+  // Remembers the links in `directory`, which is shown, that lead out of it; those whose name `is_wanted` says.
+  void note_links(const std::string& directory, bool (*is_wanted)(std::string_view name)) {
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, failed)) {
+      const std::string& path = entry.path().native();
+      std::error_code unread;
+      if (!entry.is_symlink(unread) || !is_wanted(std::string_view(path).substr(path.rfind('/') + 1))) continue;
+      if (std::filesystem::read_symlink(path, unread).native().find('/') != std::string::npos)
+        links_.push_back({path, origin_});
+    }
+  }
+
+  // Distributions keep files of a package's directory elsewhere (sitecustomize.py in /etc) or let the administrator
+  // choose one (/etc/alternatives).
+  Result<void> show_linked_files() {
+    for (const auto& [link, origin] : links_) {
+      origin_ = origin;
+      PROGTC_CHECK(show_link_target(link));
+    }
+    return {};
+  }
+
+  // Shows the regular file that the visible link `link` leads to, under its own name, and the links in between. A
+  // directory is not shown: it would be more than the link's name says.
+  Result<void> show_link_target(const std::string& link) {
+    const auto last = real_path(link);
+    struct stat info {};
+    if (!last || ::stat(last->c_str(), &info) == -1 || !S_ISREG(info.st_mode)) return {};
+    std::string at = link;
+    for (int hops = 0; hops < kMostLinks; ++hops) {
+      std::error_code failed;
+      const std::string text = std::filesystem::read_symlink(at, failed).native();
+      if (failed) return {};
+      const std::string next = text[0] == '/' ? text : parent_of(at) + "/" + text;
+      const auto directory = real_path(parent_of(next));
+      if (!directory) return {};
+      at = (*directory == "/" ? "" : *directory) + "/" + name_of(next);
+      const bool is_shown = std::any_of(plan_.binds.begin(), plan_.binds.end(),
+                                        [&](const PlannedBind& bind) { return lies_below(at, bind.target); });
+      if (is_shown) continue;
+      if (at == *last) return add(at, "", {});
+      add_link(at, std::filesystem::read_symlink(at, failed).native());
     }
     return {};
   }
@@ -318,6 +370,11 @@ class Planner {
   const RootPlanInputs& inputs_;
   RootPlan plan_;
   std::string origin_;  // of the binds being added
+  struct Link {
+    std::string path;
+    std::string origin;
+  };
+  std::vector<Link> links_;  // shown, and may lead to what is not
   std::set<std::string> made_;
 };
 

@@ -68,6 +68,27 @@ TEST_F(RootPlanTest, OnlyWritableBindsAreOpenedForWriting) {
   EXPECT_THAT(planned->writable, ::testing::Not(::testing::Contains("/seen")));
 }
 
+TEST_F(RootPlanTest, FilesThatTheStandardLibraryLinksToAreShownReadOnlyAndNothingBesideThem) {
+  std::ofstream(root_ / "other/beside") << "x";
+  std::ofstream(root_ / "other/real.py") << "x";
+  fs::create_symlink("real.py", root_ / "other/chosen.py");
+  fs::create_symlink(path("other/chosen.py"), root_ / "python/lib/python3.11/sitecustomize.py");
+  fs::create_symlink("../../../data", root_ / "python/lib/python3.11/directory");
+  fs::create_symlink("/absent", root_ / "python/lib/python3.11/absent");
+  bind("@python");
+  const auto planned = plan();
+  ASSERT_TRUE(planned) << planned.error().context;
+  std::vector<std::string> targets;
+  for (const PlannedBind& each : planned->binds)
+    if (!each.is_device) targets.push_back(each.target + (each.is_writable ? " rw " : " ") + each.origin);
+  EXPECT_THAT(targets, ::testing::UnorderedElementsAre(path("python") + " @python", path("other/real.py") + " @python",
+                                                       std::string(kGuestPath) + " the runner"));
+  EXPECT_TRUE(std::any_of(planned->entries.begin(), planned->entries.end(), [&](const PlannedEntry& entry) {
+    return "/" + entry.path == path("other/chosen.py") && entry.kind == child::EntryKind::kSymlink &&
+           entry.content == "real.py";
+  }));
+}
+
 TEST_F(RootPlanTest, RefusesTheWholeRoot) {
   bind("/");
   const auto planned = plan();
