@@ -35,6 +35,9 @@ using Clock = std::chrono::steady_clock;
 constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kKeptOutput = 4 << 20;  // of each stream, in the final message
 constexpr std::size_t kMaxParked = 64;        // of one policy
+// Of answers that clients have not read. Above it an execution keeps its place until its own answer is written, so that
+// what is held is at most this and one answer for each place.
+constexpr std::size_t kUnreadBytes = 64UL << 20U;
 const char* const kClientGone = "the client has gone";
 
 double seconds(std::chrono::microseconds time) { return std::chrono::duration<double>(time).count(); }
@@ -287,6 +290,8 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
         if (kind->has_started) wanted += kind->pool->numbers().wanted;
       return static_cast<double>(wanted);
     });
+    metrics_.gauge("progtc_answers_unread_bytes", "Final messages that clients have not read",
+                   [this] { return static_cast<double>(unread_bytes_); });
     metrics_.gauge("process_resident_memory_bytes", "Memory of the daemon itself",
                    [] { return static_cast<double>(resident_bytes()); });
   }
@@ -362,6 +367,19 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     bool is_held_ = false;
   };
 
+  // What one answer holds until it is written.
+  class Unread {
+   public:
+    Unread(std::size_t& total, std::size_t bytes) : total_(total), bytes_(bytes) { total_ += bytes_; }
+    Unread(const Unread&) = delete;
+    Unread& operator=(const Unread&) = delete;
+    ~Unread() { total_ -= bytes_; }
+
+   private:
+    std::size_t& total_;
+    std::size_t bytes_;
+  };
+
   // Who shares the places fairly: a user of this machine, or another machine.
   static std::string client_of(const http::Peer& peer) {
     return peer.is_unix ? peer.name : peer.name.substr(0, peer.name.rfind(':'));
@@ -423,13 +441,13 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     });
     const AtWork at_work(*this);
     runner::RunOutcome outcome;
+    const std::string client = client_of(http_request.peer);
+    std::optional<Place> place(std::in_place, *this, client);
     {
-      const std::string client = client_of(http_request.peer);
-      Place place(*this, client);
       const bool has_room = turns_.running() < options_.max_concurrent;
       if (has_room) {
         turns_.begin(client);
-        place.hold();
+        place->hold();
       } else {
         waiters_.push_back(waiter);
         waiter->ticket = turns_.wait(client);
@@ -439,7 +457,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
         auto [woken] = co_await waiter->turn.async_wait(use_result);
         (void)woken;
       }
-      if (waiter->is_admitted) place.hold();
+      if (waiter->is_admitted) place->hold();
       turns_.forget(waiter->ticket);
       std::erase(waiters_, waiter);
       if (!opened || is_gone || (!has_room && !waiter->is_admitted)) {
@@ -456,6 +474,8 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     request_->observe(seconds(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began)));
     note(outcome, http_request.peer.name);
     FinalMessage message(std::move(outcome), *wire);
+    const Unread unread(unread_bytes_, message.held_bytes());
+    if (unread_bytes_ <= kUnreadBytes) place.reset();
     std::function<std::string()> next = [&message] { return message.next(); };
     auto closed = co_await stream->close(std::move(next));
     (void)closed;  // that a client has gone is in the log, by the outcome
@@ -543,6 +563,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
   std::vector<std::shared_ptr<Waiter>> waiters_;  // in the queue
   std::set<std::shared_ptr<runner::RunHandle>> handles_;
   Turns turns_;
+  std::size_t unread_bytes_ = 0;
   std::size_t at_work_ = 0;  // requests for an execution, waiting ones included
   asio::steady_timer idle_;  // cancelled whenever one has ended
   bool is_stopping_ = false;

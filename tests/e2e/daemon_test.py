@@ -1263,19 +1263,33 @@ class Lifecycle(DaemonTest):
         self.assert_nothing_left(daemon)
 
     def unread(self, daemon, count, stack):
-        """Connections whose executions each answer 8 MB. They offer a window of a few KiB and read nothing."""
+        """Connections whose executions each answer 8 MB, and which read nothing. On Unix sockets, whose buffers hold little."""
         code = "import sys\nfor to in (sys.stdout, sys.stderr): print('x' * 4_000_000, file=to)"
         request = request_bytes("POST", "/execute-code", {"tool_names": [], "code": code}, AUTHORIZED)
         connections = []
         for _ in range(count):
-            connection = stack.enter_context(daemon.connect())
-            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection = stack.enter_context(Connection(daemon.unix, harness.slower(60)))
             connection.send(request)
             connections.append(connection)
         return connections
 
+    def test_answers_that_nobody_reads(self):
+        """40 of 8 MB: what is held of them is bounded, and all arrive in the end."""
+        daemon = self.serve("--max-concurrent", "2", "--code-execution-timeout", "60", unix=self.lab.path / "progtc.sock")
+        self.execute("print(1)", daemon=daemon)
+        before = resident_bytes(daemon.pid)
+        with contextlib.ExitStack() as stack:
+            connections = self.unread(daemon, 40, stack)
+            settled(lambda: daemon.log.count(" run "), "as many executions as there will be")
+            # 64 MiB, two executions of 8 MiB, and what the allocator has in reserve.
+            self.assertLess(resident_bytes(daemon.pid) - before, harness.slower(128 << 20))
+            for connection in connections:
+                answer = b"".join(connection.pieces(connection.head()))
+                self.assertRegex(answer[-2000:], b'"kind": ?"exited"')
+                self.assertGreater(len(answer), 8_000_000)
+
     def test_sigterm_does_not_wait_for_readers(self):
-        daemon = self.serve("--shutdown-timeout", "1")
+        daemon = self.serve("--shutdown-timeout", "1", unix=self.lab.path / "progtc.sock")
         with contextlib.ExitStack() as stack:
             self.unread(daemon, 3, stack)
             wait_until(lambda: daemon.log.count(" run ") == 3, 30, "the end of the executions")
