@@ -121,52 +121,131 @@ class ArgumentTemplate::Parser {
 
 Result<ArgumentTemplate> ArgumentTemplate::parse(std::string_view text) { return Parser(text).parse(); }
 
-std::vector<std::string> ArgumentTemplate::names_open_to_options() const {
+namespace {
+
+// A word that most programs take the next item as the value of.
+bool is_option_word(std::string_view word) {
+  return word.size() > 1 && word[0] == '-' && word != "--" && word.find('=') == std::string_view::npos;
+}
+
+void add_once(std::vector<std::string>& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+}  // namespace
+
+std::vector<std::string> ArgumentTemplate::names_kept_from_options() const {
   std::vector<std::string> names;
   for (const Word& word : words_) {
     if (word.size() == 1 && !word[0].is_placeholder && word[0].text == "--") break;
-    if (word[0].is_placeholder && word[0].is_quoted) names.push_back(word[0].text);
+    if (word[0].is_placeholder && word[0].is_quoted) add_once(names, word[0].text);
   }
   return names;
 }
 
-Result<std::vector<std::string>> ArgumentTemplate::expand(const Arguments& arguments) const {
-  std::vector<std::string> argv;
+std::vector<std::string> ArgumentTemplate::names_open_to_options() const {
+  std::vector<std::string> names;
+  bool follows_option = false;
   for (const Word& word : words_) {
-    std::string item;
-    bool has_begun = false;
-    for (const Piece& piece : word) {
-      if (!piece.is_placeholder) {
-        item += piece.text;
-        has_begun = true;
-        continue;
-      }
-      const Argument* value = find_argument(arguments, piece.text);
-      if (!value || value->is_missing()) continue;
-      if (piece.is_quoted) {
-        if (value->is_list())
-          return bad_arguments("argument '" + piece.text + "': expected one value, got a list (it stands in quotes)");
-        item += value->text;
-        has_begun = true;
-        continue;
-      }
-      std::vector<std::string> items;
-      if (value->is_list()) {
-        items = value->items;
-      } else {
-        auto split = split_words(value->text);
-        if (!split) return bad_arguments("argument '" + piece.text + "': " + split.error().context);
-        items = std::move(*split);
-      }
-      for (std::size_t i = 0; i < items.size(); ++i) {
-        if (i > 0) argv.push_back(std::exchange(item, {}));
-        item += items[i];
-        has_begun = true;
-      }
+    const bool is_literal = word.size() == 1 && !word[0].is_placeholder;
+    if (is_literal && word[0].text == "--") break;
+    for (std::size_t i = 0; i < word.size(); ++i) {
+      if (!word[i].is_placeholder) continue;
+      const bool follows_dashes =
+          i == 1 && !word[0].text.empty() && word[0].text.find_first_not_of('-') == std::string::npos;
+      if (follows_dashes || (!word[i].is_quoted && (word.size() > 1 || follows_option))) add_once(names, word[i].text);
     }
-    if (has_begun) argv.push_back(std::move(item));
+    follows_option = is_literal && is_option_word(word[0].text);
   }
-  return argv;
+  return names;
+}
+
+// One call's argv in the making.
+class ArgumentTemplate::Expansion {
+ public:
+  explicit Expansion(const Arguments& arguments) : arguments_(arguments) {}
+
+  Result<void> add(const Word& word) {
+    item_.clear();
+    has_begun_ = false;
+    opened_by_ = nullptr;
+    for (const Piece& piece : word) {
+      PROGTC_CHECK(add(piece));
+    }
+    if (has_begun_) {
+      PROGTC_CHECK(finish_item());
+      // Only one of the template's own: behind an option of a bare value, `--` may be that option's value.
+      if (word.size() == 1 && !word[0].is_placeholder && word[0].text == "--") is_after_options_ = true;
+      return {};
+    }
+    const bool is_quoted = std::all_of(word.begin(), word.end(), [](const Piece& piece) { return piece.is_quoted; });
+    if (is_quoted && !argv_.empty() && is_option_word(argv_.back())) missing_ = &word[0].text;
+    return {};
+  }
+
+  std::vector<std::string> take() { return std::move(argv_); }
+
+ private:
+  Result<void> add(const Piece& piece) {
+    if (!piece.is_placeholder) {
+      item_ += piece.text;
+      has_begun_ = true;
+      return {};
+    }
+    const Argument* value = find_argument(arguments_, piece.text);
+    if (!value || value->is_missing()) return {};
+    if (!piece.is_quoted) return add_bare(piece, *value);
+    if (value->is_list())
+      return bad_arguments("argument '" + piece.text + "': expected one value, got a list (it stands in quotes)");
+    if (item_.empty() && !value->text.empty()) opened_by_ = &piece.text;
+    item_ += value->text;
+    has_begun_ = true;
+    return {};
+  }
+
+  Result<void> add_bare(const Piece& piece, const Argument& value) {
+    std::vector<std::string> items;
+    if (value.is_list()) {
+      items = value.items;
+    } else {
+      auto split = split_words(value.text);
+      if (!split) return bad_arguments("argument '" + piece.text + "': " + split.error().context);
+      items = std::move(*split);
+    }
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (i > 0) PROGTC_CHECK(finish_item());
+      item_ += items[i];
+      has_begun_ = true;
+    }
+    return {};
+  }
+
+  Result<void> finish_item() {
+    if (opened_by_ && !is_after_options_) PROGTC_CHECK(check_no_option(*opened_by_, item_, true));
+    if (missing_ && item_.size() > 1 && item_[0] == '-')
+      return bad_arguments("argument '" + *missing_ + "' is missing, and '" + printable(argv_.back()) +
+                           "' would take '" + printable(item_) + "' for its value");
+    missing_ = nullptr;
+    argv_.push_back(std::exchange(item_, {}));
+    opened_by_ = nullptr;
+    return {};
+  }
+
+  const Arguments& arguments_;
+  std::vector<std::string> argv_;
+  std::string item_;
+  bool has_begun_ = false;
+  const std::string* opened_by_ = nullptr;  // the quoted placeholder that gave the item's first character
+  const std::string* missing_ = nullptr;    // the one that came to nothing right behind an option
+  bool is_after_options_ = false;
+};
+
+Result<std::vector<std::string>> ArgumentTemplate::expand(const Arguments& arguments) const {
+  Expansion expansion(arguments);
+  for (const Word& word : words_) {
+    PROGTC_CHECK(expansion.add(word));
+  }
+  return expansion.take();
 }
 
 }  // namespace progtc::bridge

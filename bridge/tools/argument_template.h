@@ -26,9 +26,17 @@ class ArgumentTemplate {
   // In the order of their first appearance.
   const std::vector<std::string>& names() const { return names_; }
 
-  // Placeholders that are a quoted word of their own and do not follow a `--`: a value of theirs may begin with '-'.
+  // Placeholders that begin a word, in quotes, and do not follow a `--`: a value of theirs that begins with '-' is
+  // refused.
+  std::vector<std::string> names_kept_from_options() const;
+
+  // Placeholders whose value can become options though the template looks as if it were one option's: bare ones beside
+  // text (`--user={user}`) or behind an option (`-u {user}`), and those right after dashes (`--'{x}'`).
   std::vector<std::string> names_open_to_options() const;
 
+  // Before a `--`, an item whose first character came from a quoted placeholder must not begin with '-', unless it is
+  // "-" or a number. A quoted value that is missing must not leave the option before it without a value, as that option
+  // would take the next option (or the `--`) for its value.
   // Errors: kBadArguments, naming the argument.
   Result<std::vector<std::string>> expand(const Arguments& arguments) const;
 
@@ -41,6 +49,7 @@ class ArgumentTemplate {
   using Word = std::vector<Piece>;
 
   class Parser;
+  class Expansion;
 
   std::vector<Word> words_;
   std::vector<std::string> names_;

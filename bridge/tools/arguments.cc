@@ -71,6 +71,14 @@ const Argument* find_argument(const Arguments& arguments, std::string_view name)
   return found == arguments.end() ? nullptr : &found->value;
 }
 
+bool is_number_text(std::string_view text) { return check_json(text) && kind_of(text) == JsonKind::kNumber; }
+
+Result<void> check_no_option(const std::string& name, std::string_view item, bool may_be_number) {
+  if (item.size() < 2 || item[0] != '-' || (may_be_number && is_number_text(item))) return {};
+  return bad_arguments("argument '" + name + "': '" + printable(item) +
+                       "' begins with '-', and the program would read it as an option");
+}
+
 Error bad_arguments(std::string message) { return Error{make_error_code(ToolErrc::kBadArguments), std::move(message)}; }
 
 Result<Arguments> bind_arguments(std::string_view tool, std::string_view args_json, std::string_view kwargs_json,

@@ -40,6 +40,13 @@ inline constexpr std::size_t kMaxArgumentBytes = 1024UL * 1024;
 Result<Arguments> bind_arguments(std::string_view tool, std::string_view args_json, std::string_view kwargs_json,
                                  const std::vector<std::string>& positional, bool takes_extra);
 
+// A JSON number: what a value that begins with '-' may be without being taken for an option.
+bool is_number_text(std::string_view text);
+
+// Errors: kBadArguments, if a program would read `item` as an option: it begins with '-', and is neither "-" nor, where
+// `may_be_number`, a number. `name` is the argument that it came from.
+Result<void> check_no_option(const std::string& name, std::string_view item, bool may_be_number);
+
 // ToolErrc::kBadArguments.
 Error bad_arguments(std::string message);
 

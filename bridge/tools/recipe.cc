@@ -24,8 +24,7 @@ void set(Arguments& arguments, const std::string& name, const Argument& value) {
 
 // A JSON number of the given type; text from the code counts too ("8080").
 bool is_number(const std::string& text, bool is_whole) {
-  return check_json(text).has_value() && kind_of(text) == JsonKind::kNumber &&
-         (!is_whole || text.find_first_of(".eE") == std::string::npos);
+  return is_number_text(text) && (!is_whole || text.find_first_of(".eE") == std::string::npos);
 }
 
 Result<std::vector<std::string>> texts_of(const std::string& name, ParameterType type, const Argument& value) {
@@ -41,6 +40,9 @@ Result<std::vector<std::string>> texts_of(const std::string& name, ParameterType
 
 Error missing(const std::string& name) { return bad_arguments("Required parameter '" + name + "' is missing"); }
 
+// texts_of has checked that values of these types are numbers.
+bool is_numeric(ParameterType type) { return type == ParameterType::kInteger || type == ParameterType::kNumber; }
+
 Result<void> append_option(const SchemaOption& option, const Argument* value, std::vector<std::string>& argv) {
   if (!value || value->is_missing()) {
     if (option.is_required) return missing(option.name);
@@ -53,8 +55,18 @@ Result<void> append_option(const SchemaOption& option, const Argument* value, st
   }
   PROGTC_TRY(std::vector<std::string> texts, texts_of(option.name, option.type, *value));
   for (std::string& text : texts) {
-    argv.push_back(flag);
-    argv.push_back(std::move(text));
+    if (option.has_item_for_value()) {
+      PROGTC_CHECK(check_no_option(option.name, text, is_numeric(option.type)));
+      argv.push_back(flag);
+      argv.push_back(std::move(text));
+    } else if (option.short_name.empty()) {
+      argv.push_back(flag + "=" + text);
+    } else if (text.empty()) {  // `-s` alone would take the next item, whatever that is
+      argv.push_back(flag);
+      argv.emplace_back();
+    } else {
+      argv.push_back(flag + text);
+    }
   }
   return {};
 }
@@ -66,12 +78,8 @@ Result<void> append_positional(const SchemaPositional& positional, bool may_begi
     return {};
   }
   PROGTC_TRY(std::vector<std::string> texts, texts_of(positional.name, positional.type, *value));
-  // texts_of has checked that these are numbers.
-  const bool is_numeric = positional.type == ParameterType::kInteger || positional.type == ParameterType::kNumber;
   for (std::string& text : texts) {
-    if (text.size() > 1 && text[0] == '-' && !is_numeric && !may_begin_with_dash)
-      return bad_arguments("argument '" + positional.name + "': '" + printable(text) +
-                           "' begins with '-', and the program would read it as an option");
+    if (!may_begin_with_dash) PROGTC_CHECK(check_no_option(positional.name, text, is_numeric(positional.type)));
     argv.push_back(std::move(text));
   }
   return {};

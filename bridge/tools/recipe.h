@@ -20,6 +20,10 @@ struct SchemaOption {
   ParameterType type = ParameterType::kString;
   std::string description{};
   bool is_required = false;
+  bool is_separate = false;  // the program wants the value as an item of its own
+
+  // The value is the item after the option, not a part of it.
+  bool has_item_for_value() const { return type != ParameterType::kBoolean && (is_separate || short_name.size() > 1); }
 };
 
 struct SchemaPositional {
@@ -60,11 +64,12 @@ std::vector<std::string> positional_names(const ToolSchema& schema);
 // The argv items after the command. `recipe` may be null: the tool called directly. What a call gives wins over the
 // recipe's defaults, and those over its presets: a recipe is a starting point, not a fence.
 //
-// Options come in the order of the schema: `-s` or `--name`, and their value as the next item; a boolean is its flag
-// when true; a list repeats the option. Positionals come last.
+// Options come in the order of the schema: `-sVALUE` or `--name=VALUE`, one item, so that no value can become an option
+// where the program takes none. A boolean is its flag when true; a list repeats the option. Positionals come last.
 //
-// A positional that begins with '-' would be read as an option by the program. It is refused, except "-" itself and
-// numbers where the schema says integer or number, unless the tool has_end_of_options.
+// A positional that begins with '-' would be read as an option by the program, and so may the value of an option that
+// is_separate or whose short name has several letters (`-name VALUE`). It is refused, except "-" itself and numbers
+// where the schema says integer or number; positionals may be anything if the tool has_end_of_options.
 //
 // Errors: kBadArguments: "Required parameter 'x' is missing", an unknown name, a list where one value is expected,
 // text where a number is.

@@ -190,10 +190,11 @@ Result<ParameterType> decode_type(const Cursor& at) {
 Result<SchemaOption> decode_option(const Cursor& at, const std::string& name) {
   SchemaOption option;
   option.name = name;
-  PROGTC_CHECK(at.expect_keys({"type", "short", "description", "default", "required"}));
+  PROGTC_CHECK(at.expect_keys({"type", "short", "separate", "description", "default", "required"}));
   PROGTC_TRY(option.type, decode_type(at));
   PROGTC_TRY(option.description, at.string_at("description", ""));
   PROGTC_TRY(option.is_required, at.boolean_at("required"));
+  PROGTC_TRY(option.is_separate, at.boolean_at("separate"));
   if (const auto letter = at.find("short")) {
     // `short: 4` is the option -4; `short: n` is -n, though YAML 1.1 has words for booleans that begin so.
     if (letter->node().kind != YamlNode::Kind::kScalar) return letter->expected("a string");
@@ -306,12 +307,43 @@ Result<SchemaArguments> decode_schema_arguments(const Cursor& root) {
   return arguments;
 }
 
+// Options whose value is an item of its own: where the program takes none, the value is read as something else.
+void warn_of_separate_values(const Cursor& root, const ToolSchema& schema, std::vector<std::string>& warnings) {
+  const auto at = root.find("schema");
+  const auto options = at ? at->find("options") : std::nullopt;
+  if (!options) return;
+  for (const SchemaOption& option : schema.options) {
+    const auto place = options->find(option.name);
+    if (!place || !option.has_item_for_value()) continue;
+    const std::string flag = option.short_name.empty() ? "--" + option.name : "-" + option.short_name;
+    warnings.push_back(place->prefix() + "the value is an item of its own after '" + printable(flag) +
+                       "', so one that begins with '-' is refused; leave it joined if the program understands '" +
+                       (option.short_name.size() == 1 ? flag + "VALUE" : "--" + option.name + "=VALUE") + "'");
+  }
+}
+
+void warn_of_template(const Cursor& args, const ArgumentTemplate& parsed, std::vector<std::string>& warnings) {
+  for (const std::string& name : parsed.names_kept_from_options()) {
+    warnings.push_back(args.prefix() + "a value of '{" + name +
+                       "}' that begins with '-' is refused, as the program would read it as an option; put `--` "
+                       "before it if the program understands that");
+  }
+  for (const std::string& name : parsed.names_open_to_options()) {
+    warnings.push_back(args.prefix() + "a value of '{" + name +
+                       "}' can become options of the program: it is split into items, or follows a '-'; write "
+                       "--option='{" +
+                       name + "}'");
+  }
+}
+
 Result<void> decode_arguments(const Cursor& root, ToolSpec& spec) {
   const auto args = root.find("args");
   const bool has_schema = root.find("schema") || root.find("recipes");
   if (args && has_schema) return args->error("a tool has either args, or schema and recipes");
   if (has_schema) {
-    PROGTC_TRY(spec.arguments, decode_schema_arguments(root));
+    PROGTC_TRY(SchemaArguments arguments, decode_schema_arguments(root));
+    warn_of_separate_values(root, arguments.schema, spec.warnings);
+    spec.arguments = std::move(arguments);
     return {};
   }
   if (!args) return {};
@@ -319,11 +351,7 @@ Result<void> decode_arguments(const Cursor& root, ToolSpec& spec) {
   if (text.find_first_not_of(" \t\r\n") == std::string::npos) return {};  // as the reference: none
   auto parsed = ArgumentTemplate::parse(text);
   if (!parsed) return args->error(parsed.error().context);
-  for (const std::string& name : parsed->names_open_to_options()) {
-    spec.warnings.push_back(args->prefix() + "a value of '{" + name +
-                            "}' may begin with '-', and the program would read it as an option; put `--` before it if "
-                            "the program understands that");
-  }
+  warn_of_template(*args, *parsed, spec.warnings);
   spec.arguments = std::move(*parsed);
   return {};
 }

@@ -42,7 +42,6 @@ TEST(ArgumentTemplateTest, QuotedPlaceholdersAreExactlyOneItem) {
     EXPECT_THAT(expand(text, R"({"x":"a' --inject 'b"})"), ElementsAre("a' --inject 'b"));
     EXPECT_THAT(expand(text, R"({"x":"a\" --inject \"b"})"), ElementsAre("a\" --inject \"b"));
     EXPECT_THAT(expand(text, R"({"x":"it's\\"})"), ElementsAre("it's\\"));
-    EXPECT_THAT(expand(text, R"({"x":"-rf /"})"), ElementsAre("-rf /"));
     EXPECT_THAT(expand(text, R"({"x":"{y} {{ }} $(id) `id` \n;"})"), ElementsAre("{y} {{ }} $(id) `id` \n;"));
     EXPECT_THAT(expand(text, R"({"x":""})"), ElementsAre(""));
   }
@@ -50,7 +49,29 @@ TEST(ArgumentTemplateTest, QuotedPlaceholdersAreExactlyOneItem) {
 
 TEST(ArgumentTemplateTest, QuotesInABareValueEndWithTheValue) {
   EXPECT_EQ(why("{x} {y}", R"({"x":"a '","y":"' b"})"), "argument 'x': No closing quotation");
-  EXPECT_THAT(expand("{x} '{y}'", R"({"x":"a","y":"--z"})"), ElementsAre("a", "--z"));
+  EXPECT_THAT(expand("{x} -- '{y}'", R"({"x":"a","y":"--z"})"), ElementsAre("a", "--", "--z"));
+}
+
+TEST(ArgumentTemplateTest, AQuotedValueCannotBecomeAnOption) {
+  EXPECT_EQ(why("-s '{x}'", R"({"x":"-rf /"})"),
+            "argument 'x': '-rf /' begins with '-', and the program would read it as an option");
+  EXPECT_EQ(why("{y}'{x}'", R"({"x":"--z"})"),
+            "argument 'x': '--z' begins with '-', and the program would read it as an option");
+  EXPECT_EQ(why("'{x}{y}'", R"({"x":"-","y":"z"})"),
+            "argument 'x': '-z' begins with '-', and the program would read it as an option");
+  EXPECT_EQ(why("{y} '{x}'", R"({"x":"--z","y":"-o --"})"),
+            "argument 'x': '--z' begins with '-', and the program would read it as an option");
+  EXPECT_THAT(expand("-- '{x}'", R"({"x":"-rf /"})"), ElementsAre("--", "-rf /"));
+  EXPECT_THAT(expand("--x='{x}'", R"({"x":"--z"})"), ElementsAre("--x=--z"));
+  EXPECT_THAT(expand("'{x}' '{y}'", R"({"x":"-","y":-1.5})"), ElementsAre("-", "-1.5"));
+}
+
+TEST(ArgumentTemplateTest, AMissingValueLeavesNoOptionOpen) {
+  EXPECT_EQ(why("-o '{x}' -- '{y}'", R"({"y":"--z"})"),
+            "argument 'x' is missing, and '-o' would take '--' for its value");
+  EXPECT_EQ(why("-o '{x}' --safe", "{}"), "argument 'x' is missing, and '-o' would take '--safe' for its value");
+  EXPECT_THAT(expand("-o '{x}' -- '{y}'", R"({"x":"","y":"--z"})"), ElementsAre("-o", "", "--", "--z"));
+  EXPECT_THAT(expand("-v {x} -- '{y}'", R"({"y":"z"})"), ElementsAre("-v", "--", "z"));
 }
 
 TEST(ArgumentTemplateTest, MissingValuesExpandToNothing) {
@@ -92,8 +113,10 @@ TEST(ArgumentTemplateTest, RefusesTheRestOfPythonsFormatLanguage) {
 }
 
 TEST(ArgumentTemplateTest, NamesWhatIsOpenToOptions) {
-  EXPECT_THAT(ArgumentTemplate::parse("-s '{url}' --x='{y}' {z} -- '{w}'")->names_open_to_options(),
-              ElementsAre("url"));
+  const auto parsed = ArgumentTemplate::parse("-s '{url}' --x='{y}' {z} --u={a} -u {b} --'{c}'=1 -- '{w}' -{v}");
+  ASSERT_TRUE(parsed);
+  EXPECT_THAT(parsed->names_kept_from_options(), ElementsAre("url"));
+  EXPECT_THAT(parsed->names_open_to_options(), ElementsAre("a", "b", "c"));
 }
 
 TEST(BindArgumentsTest, BindsAsPythonDoes) {

@@ -33,7 +33,7 @@ std::string why(const ToolSchema& schema, const Recipe* recipe, std::string_view
 
 TEST(RecipeTest, OptionsInSchemaOrderThenPositionals) {
   EXPECT_THAT(argv(curl(), nullptr, R"({"url":"u","header":["a: b","c"],"max-time":5,"silent":true,"port":-1})"),
-              ElementsAre("-s", "--max-time", "5", "-H", "a: b", "-H", "c", "u", "-1"));
+              ElementsAre("-s", "--max-time=5", "-Ha: b", "-Hc", "u", "-1"));
 }
 
 TEST(RecipeTest, AFalseFlagIsNoFlag) {
@@ -41,7 +41,7 @@ TEST(RecipeTest, AFalseFlagIsNoFlag) {
 }
 
 TEST(RecipeTest, UnderscoresStandForDashes) {
-  EXPECT_THAT(argv(curl(), nullptr, R"({"url":"u","max_time":"7"})"), ElementsAre("--max-time", "7", "u"));
+  EXPECT_THAT(argv(curl(), nullptr, R"({"url":"u","max_time":"7"})"), ElementsAre("--max-time=7", "u"));
   EXPECT_EQ(why(curl(), nullptr, R"({"url":"u","max_time":1,"max-time":2})"),
             "got multiple values for argument 'max-time'");
 }
@@ -51,8 +51,8 @@ TEST(RecipeTest, CallsWinOverDefaultsAndThoseOverPresets) {
   const Recipe recipe{.name = "get",
                       .preset = {{"max-time", number("1")}, {"method", Argument{JsonKind::kString, "GET", {}}}},
                       .parameters = {{.name = "max-time", .default_value = number("2")}, {.name = "url"}}};
-  EXPECT_THAT(argv(curl(), &recipe, R"({"url":"u"})"), ElementsAre("--max-time", "2", "-X", "GET", "u"));
-  EXPECT_THAT(argv(curl(), &recipe, R"({"url":"u","max_time":3,"method":null})"), ElementsAre("--max-time", "3", "u"));
+  EXPECT_THAT(argv(curl(), &recipe, R"({"url":"u"})"), ElementsAre("--max-time=2", "-XGET", "u"));
+  EXPECT_THAT(argv(curl(), &recipe, R"({"url":"u","max_time":3,"method":null})"), ElementsAre("--max-time=3", "u"));
   EXPECT_THAT(recipe.positional_names(curl()), ElementsAre("max-time", "url"));
 }
 
@@ -93,8 +93,27 @@ TEST(RecipeTest, AfterEndOfOptionsItMayBeginWithADash) {
 }
 
 TEST(RecipeTest, AnOptionsValueIsOneItem) {
-  EXPECT_THAT(argv(curl(), nullptr, R"({"url":"u","method":"a' --inject 'b"})"),
-              ElementsAre("-X", "a' --inject 'b", "u"));
+  EXPECT_THAT(argv(curl(), nullptr, R"({"url":"u","method":"a' --inject 'b"})"), ElementsAre("-Xa' --inject 'b", "u"));
+}
+
+TEST(RecipeTest, AnOptionsValueCannotBecomeAnOption) {
+  // `date --iso-8601 --file=F` prints F, as --iso-8601 takes its value joined or not at all.
+  const ToolSchema date{.options = {{.name = "iso-8601"}, {.name = "rfc", .short_name = "R"}}};
+  EXPECT_THAT(argv(date, nullptr, R"({"iso-8601":"--file=/etc/shadow","rfc":"--file=x"})"),
+              ElementsAre("--iso-8601=--file=/etc/shadow", "-R--file=x"));
+  EXPECT_THAT(argv(date, nullptr, R"({"iso-8601":"","rfc":""})"), ElementsAre("--iso-8601=", "-R", ""));
+}
+
+TEST(RecipeTest, AValueOfItsOwnItemDoesNotBeginWithADash) {
+  const ToolSchema find{.options = {{.name = "pattern", .short_name = "name", .type = ParameterType::kArray},
+                                    {.name = "depth", .type = ParameterType::kInteger, .is_separate = true},
+                                    {.name = "user", .short_name = "u", .is_separate = true}}};
+  EXPECT_THAT(argv(find, nullptr, R"({"pattern":["*.h","-"],"depth":-1,"user":"a"})"),
+              ElementsAre("-name", "*.h", "-name", "-", "--depth", "-1", "-u", "a"));
+  EXPECT_EQ(why(find, nullptr, R"({"pattern":["*.h","-delete"]})"),
+            "argument 'pattern': '-delete' begins with '-', and the program would read it as an option");
+  EXPECT_EQ(why(find, nullptr, R"({"user":"-1"})"),
+            "argument 'user': '-1' begins with '-', and the program would read it as an option");
 }
 
 }  // namespace

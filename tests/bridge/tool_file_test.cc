@@ -93,10 +93,10 @@ TEST(ToolFileTest, WithoutArgsKeywordsBecomeOptions) {
 TEST(ToolFileTest, DecodesSchemaAndRecipes) {
   const ToolSpec spec = decode(kCurl);
   EXPECT_EQ(spec.timeout, 1500ms);
-  EXPECT_THAT(argv(spec, "get", "[]", R"({"url":"u"})"), ElementsAre("curl", "-s", "--max-time", "3", "u"));
-  EXPECT_THAT(argv(spec, "get", R"(["u"])", R"({"silent":false})"), ElementsAre("curl", "--max-time", "3", "u"));
+  EXPECT_THAT(argv(spec, "get", "[]", R"({"url":"u"})"), ElementsAre("curl", "-s", "--max-time=3", "u"));
+  EXPECT_THAT(argv(spec, "get", R"(["u"])", R"({"silent":false})"), ElementsAre("curl", "--max-time=3", "u"));
   // A direct call means the recipe named like the tool, where there is one.
-  EXPECT_THAT(argv(spec, "", R"(["u"])", "{}"), ElementsAre("curl", "--max-time", "9", "u"));
+  EXPECT_THAT(argv(spec, "", R"(["u"])", "{}"), ElementsAre("curl", "--max-time=9", "u"));
   EXPECT_EQ(command_line(spec, "post", "[]", "{}").error().context,
             "Tool 'curl' has no recipe 'post'. Available: get, curl");
   EXPECT_EQ(command_line(spec, "get", "[]", "{}").error().context, "curl.get(): Required parameter 'url' is missing");
@@ -152,12 +152,32 @@ TEST(ToolFileTest, EnvironmentTakesAnyScalar) {
   EXPECT_EQ(why("name: x\nenv: {A=B: c}"), "tools/x.yaml:2:12: env.A=B: no name for an environment variable");
 }
 
-TEST(ToolFileTest, WarnsOfQuotedValuesThatCanBeOptions) {
-  EXPECT_THAT(
-      decode("name: x\nargs: \"-s '{url}'\"").warnings,
-      ElementsAre("tools/x.yaml:2:7: args: a value of '{url}' may begin with '-', and the program would read it as an "
-                  "option; put `--` before it if the program understands that"));
+TEST(ToolFileTest, WarnsOfQuotedValuesThatCannotBeginWithADash) {
+  EXPECT_THAT(decode("name: x\nargs: \"-s '{url}'\"").warnings,
+              ElementsAre("tools/x.yaml:2:7: args: a value of '{url}' that begins with '-' is refused, as the program "
+                          "would read it as an option; put `--` before it if the program understands that"));
   EXPECT_THAT(decode("name: x\nargs: \"-s -- '{url}'\"").warnings, IsEmpty());
+}
+
+TEST(ToolFileTest, WarnsOfValuesThatCanBecomeOptions) {
+  EXPECT_THAT(decode("name: x\nargs: --user={user}").warnings,
+              ElementsAre("tools/x.yaml:2:7: args: a value of '{user}' can become options of the program: it is split "
+                          "into items, or follows a '-'; write --option='{user}'"));
+  EXPECT_THAT(decode("name: x\nargs: --user='{user}'").warnings, IsEmpty());
+  EXPECT_THAT(decode("name: x\nargs: -a {flags}").warnings, testing::SizeIs(1));
+  EXPECT_THAT(decode("name: x\nargs: \"{flags}\"").warnings, IsEmpty());
+}
+
+TEST(ToolFileTest, WarnsOfValuesThatAreItemsOfTheirOwn) {
+  EXPECT_THAT(
+      decode("name: x\nschema:\n  options:\n    max-time: {separate: true}\n    name: {short: name}\n").warnings,
+      ElementsAre("tools/x.yaml:4:15: schema.options.max-time: the value is an item of its own after '--max-time', so "
+                  "one that begins with '-' is refused; leave it joined if the program understands '--max-time=VALUE'",
+                  "tools/x.yaml:5:11: schema.options.name: the value is an item of its own after '-name', so one that "
+                  "begins with '-' is refused; leave it joined if the program understands '--name=VALUE'"));
+  EXPECT_THAT(
+      decode("name: x\nschema:\n  options:\n    name: {short: n}\n    all: {type: boolean, separate: true}\n").warnings,
+      IsEmpty());
 }
 
 }  // namespace

@@ -778,6 +778,10 @@ class Tools(CliTest):
             with self.subTest(value):
                 ended = self.run_tools(f"from tools import count\nprint(await count(a={value!r}), end='')")
                 self.assert_prints(ended, f"1|{value}|")
+        for value in ("--inject", "-x", "--"):
+            with self.subTest(value):
+                ended = self.run_tools(f"from tools import count\nprint(await count(a={value!r}), end='')")
+                self.assertIn(f"'{value}' begins with '-', and the program would read it as an option", ended.err.decode())
 
     def test_tools_run_outside_with_nothing_to_read(self):
         self.add_tool("read", "cat; printf end")
