@@ -1,5 +1,6 @@
 #include "cli/work.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -30,6 +31,13 @@ namespace fs = std::filesystem;
 bool may_read_stdin() {
   if (::isatty(STDIN_FILENO) != 1) return true;
   return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
+}
+
+bool are_one_file(int first, int second) {
+  struct stat one {
+  }, other{};
+  if (::fstat(first, &one) == -1 || ::fstat(second, &other) == -1) return false;
+  return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
 const char* signal_name(int signal) {
@@ -134,6 +142,9 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
     request.in = in && work.name != "-" ? &*in : nullptr;
     request.out = &out;
     request.err = &err;
+    request.job.is_line_buffered = ::isatty(out_fd) == 1;
+    // The report has the two apart.
+    request.has_one_output = options.report.empty() && options.junit.empty() && are_one_file(out_fd, STDERR_FILENO);
   }
 
   bridge::ChannelSession session(executor, policy.tools, policy.limits.frame_bytes, tools);

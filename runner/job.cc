@@ -67,6 +67,8 @@ std::string to_json(const Job& job) {
   }
   writer.Key("frame_bytes");
   writer.Uint64(job.frame_bytes);
+  writer.Key("line_buffered");
+  writer.Bool(job.is_line_buffered);
   put(writer, "executable", job.executable);
   writer.EndObject();
   return buffer.GetString();

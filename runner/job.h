@@ -25,6 +25,7 @@ struct Job {
   std::map<std::string, std::string> env;
   std::optional<std::vector<std::string>> tools;  // names; nothing: the run has no tool host
   std::uint64_t frame_bytes = 0;
+  bool is_line_buffered = false;  // stdout, as Python's is on a terminal
   std::string executable;
 };
 

@@ -165,6 +165,7 @@ class Supervisor {
     request_.policy = as_enforceable(std::move(request_.policy), site_, request_.allow_degraded);
     SandboxSpec spec = make_spec(policy_, *plan, bounds_, request_.allow_degraded);
     spec.wants_out = !request_.out_dir.empty();
+    spec.has_one_output = request_.has_one_output;
     if (request_.learn) spec.has_landlock = false;
     auto started = Template::start(executor_, policy_, *plan, identity_, &spec);
     if (!started) co_return started.error();
@@ -242,7 +243,7 @@ class Supervisor {
   void end(OutcomeKind kind, std::string cause, int signal = 0) {
     if (is_ended_ || is_over_) {
       // Only output that nobody takes can still be waited for. Who asks twice does not want it.
-      if (kind == OutcomeKind::kCancelled) tasks_.cancel();
+      if (kind == OutcomeKind::kCancelled) stop_relaying();
       return;
     }
     is_ended_ = true;
@@ -257,9 +258,14 @@ class Supervisor {
     // What was written is passed on to a reader that reads; one that has stopped holds nobody up.
     flush_.expires_after(std::chrono::seconds(5));
     flush_.async_wait([this](const boost::system::error_code& cancelled) {
-      if (!cancelled) tasks_.cancel();
+      if (!cancelled) stop_relaying();
     });
     kill_soon();
+  }
+
+  void stop_relaying() {
+    has_stopped_relaying_ = true;
+    tasks_.cancel();
   }
 
   // Init answers within microseconds; should it not, its own death still ends everything.
@@ -278,7 +284,7 @@ class Supervisor {
     // The worker waits for its job: it is sent in a few turns of the loop, before everything else is set up.
     for (int turn = 0; turn < 4; ++turn) co_await asio::post(executor_, asio::use_awaitable);
     tasks_.start(relay(sandbox_->stdout_pipe, request_.out, outcome_.out));
-    tasks_.start(relay(sandbox_->stderr_pipe, request_.err, outcome_.err));
+    if (sandbox_->stderr_pipe.is_open()) tasks_.start(relay(sandbox_->stderr_pipe, request_.err, outcome_.err));
     watches_.start(feed());
     watches_.start(watch_wall());
     watches_.start(watch_cpu());
@@ -302,6 +308,8 @@ class Supervisor {
     sandbox_->kill();
     if (!nest_) co_await wait_for_init();
     // Pipes and channel reach their end: nobody of the sandbox is left to hold them open.
+    co_await tasks_.join();
+    tasks_.start(pass_on_the_rest());
     co_await tasks_.join();
     read_usage(exited);
     flush_.cancel();
@@ -335,27 +343,42 @@ class Supervisor {
     for (;;) {
       const std::size_t size = co_await read_output(pipe, asio::buffer(buffer.get(), kPipeBytes));
       if (size == 0) co_return;
-      const std::uint64_t left = policy_.limits.output_bytes - std::min(policy_.limits.output_bytes, output_bytes_);
-      const std::string_view bytes(buffer.get(), static_cast<std::size_t>(std::min<std::uint64_t>(size, left)));
-      output_bytes_ += size;
-      keep(captured, bytes, request_.capture_bytes);
-      if (bytes.size() < size) {
-        captured.truncated = true;
-        if (!is_over_)
-          end(OutcomeKind::kOutputLimit,
-              "output reached " + policy::format_size(policy_.limits.output_bytes) + " (limits.output)");
-        captured.total += size - bytes.size();
-      }
-      if (to && !bytes.empty()) {
-        if (auto written = co_await to->write(bytes); !written) {
-          // The reader has gone: the code meets a broken pipe, as it would without us. Anything else is a loss to be
-          // told.
-          if (written.error().code != boost::system::errc::broken_pipe) lost_output_ = written.error().context;
-          pipe.close();
-          co_return;
-        }
+      if (!co_await pass_on(std::string_view(buffer.get(), size), to, captured)) {
+        pipe.close();
+        co_return;
       }
     }
+  }
+
+  // False when the reader has gone: the code then meets a broken pipe, as it would without us.
+  asio::awaitable<bool> pass_on(std::string_view got, OutputSink* to, Captured& captured) {
+    const std::uint64_t left = policy_.limits.output_bytes - std::min(policy_.limits.output_bytes, output_bytes_);
+    const std::string_view bytes = got.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(got.size(), left)));
+    output_bytes_ += got.size();
+    keep(captured, bytes, request_.capture_bytes);
+    if (bytes.size() < got.size()) {
+      captured.truncated = true;
+      if (!is_over_)
+        end(OutcomeKind::kOutputLimit,
+            "output reached " + policy::format_size(policy_.limits.output_bytes) + " (limits.output)");
+      captured.total += got.size() - bytes.size();
+    }
+    if (!to || bytes.empty()) co_return true;
+    auto written = co_await to->write(bytes);
+    if (written) co_return true;
+    // Anything but a reader that has gone is a loss to be told.
+    if (written.error().code != boost::system::errc::broken_pipe) lost_output_ = written.error().context;
+    co_return false;
+  }
+
+  // What the code had printed and not yet written when it ended. By now nobody changes that memory.
+  asio::awaitable<void> pass_on_the_rest() {
+    if (!sandbox_->stdout_pipe.is_open()) co_return;  // its reader has gone
+    progtc_output rest{};
+    if (::pread(sandbox_->output.get(), &rest, sizeof rest, 0) != static_cast<ssize_t>(sizeof rest)) co_return;
+    if (rest.start >= rest.end || rest.end > PROGTC_OUTPUT_BYTES) co_return;
+    const std::string_view bytes(rest.bytes + rest.start, rest.end - rest.start);
+    (void)co_await pass_on(bytes, has_stopped_relaying_ ? nullptr : request_.out, outcome_.out);
   }
 
   asio::awaitable<void> feed() {
@@ -608,9 +631,10 @@ class Supervisor {
   sys::UniqueFd oom_event_;
   std::string lost_output_;
   std::string violation_;
-  bool is_ended_ = false;         // by us, with a cause
-  bool is_over_ = false;          // the worker's end is known
-  std::optional<int> left_with_;  // its status, when the code said so itself
+  bool has_stopped_relaying_ = false;  // to a reader that does not read
+  bool is_ended_ = false;              // by us, with a cause
+  bool is_over_ = false;               // the worker's end is known
+  std::optional<int> left_with_;       // its status, when the code said so itself
   std::chrono::microseconds worker_used_{0};
 };
 

@@ -34,6 +34,8 @@ struct RunRequest {
   HostStream* in = nullptr;       // null: the code reads end of file
   OutputSink* out = nullptr;      // null: captured only
   OutputSink* err = nullptr;
+  bool has_one_output = false;  // stdout and stderr are one file: one pipe keeps the order of the writes; all of it
+                                // goes to `out`
   std::size_t capture_bytes = 1 << 20;  // of each stream, kept in the outcome
   GivenUp allow_degraded;
   std::string project_dir;  // what "@project" means

@@ -102,6 +102,8 @@ const char* step_name(unsigned step) noexcept {
       return "applying Landlock";
     case PROGTC_STEP_SECCOMP:
       return "installing the system call filter";
+    case PROGTC_STEP_OUTPUT_MEMORY:
+      return "mapping the buffer of stdout";
     default:
       return "an unknown step";
   }

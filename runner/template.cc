@@ -1,6 +1,7 @@
 #include "runner/template.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -121,20 +122,41 @@ std::uint32_t spawn_flags(const SandboxSpec& spec) {
   return flags;
 }
 
-// The five ends of one sandbox that its processes hold, and ours.
+// The buffer of the code's stdout (struct progtc_output). Of one size for good: what nobody can cut off never faults
+// the worker that has mapped it, and what nobody can extend takes no memory beyond it.
+Result<sys::UniqueFd> make_output_memory() {
+  constexpr unsigned kNoExec = 0x0008U;  // MFD_NOEXEC_SEAL, Linux 6.3
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  sys::UniqueFd memory(::memfd_create("stdout", kFlags | kNoExec));
+  if (!memory && errno == EINVAL) memory.reset(::memfd_create("stdout", kFlags));
+  if (!memory) return from_errno(errno, "memfd_create");
+  if (::ftruncate(memory.get(), sizeof(progtc_output)) == -1) return from_errno(errno, "ftruncate");
+  if (::fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == -1)
+    return from_errno(errno, "F_ADD_SEALS");
+  return memory;
+}
+
+// The ends of one sandbox that its processes hold, and ours.
 struct Ends {
   std::array<sys::UniqueFd, 2> status;  // [0] ours; a cold run's processes have theirs already
   std::array<sys::UniqueFd, 2> channel;
   std::array<sys::UniqueFd, 2> in;  // pipes: [0] reads
   std::array<sys::UniqueFd, 2> out;
-  std::array<sys::UniqueFd, 2> err;
+  std::array<sys::UniqueFd, 2> err;  // [0] empty: one pipe for both
+  sys::UniqueFd output;
 
-  static Result<Ends> make() {
+  static Result<Ends> make(const SandboxSpec& spec) {
     Ends ends;
     PROGTC_TRY(ends.channel, make_socketpair(SOCK_STREAM));
     PROGTC_TRY(ends.in, make_pipe());
     PROGTC_TRY(ends.out, make_pipe());
-    PROGTC_TRY(ends.err, make_pipe());
+    if (spec.has_one_output) {
+      ends.err[1].reset(::fcntl(ends.out[1].get(), F_DUPFD_CLOEXEC, 0));
+      if (!ends.err[1]) return from_errno(errno, "dup");
+    } else {
+      PROGTC_TRY(ends.err, make_pipe());
+    }
+    PROGTC_TRY(ends.output, make_output_memory());
     return ends;
   }
   // Ours of the child's ends must go, or a dead sandbox would never show as end of file.
@@ -150,7 +172,8 @@ struct Ends {
     sandbox.channel.assign(asio::local::stream_protocol(), channel[0].release());
     sandbox.stdin_pipe.assign(in[1].release());
     sandbox.stdout_pipe.assign(out[0].release());
-    sandbox.stderr_pipe.assign(err[0].release());
+    if (err[0]) sandbox.stderr_pipe.assign(err[0].release());
+    sandbox.output = std::move(output);
   }
 };
 
@@ -179,7 +202,8 @@ Result<void> send_request(int control, const SandboxSpec& spec, const Ends& ends
   paths += spec.late_binds;
   request.late_bytes = static_cast<std::uint32_t>(spec.late_binds.size());
 
-  std::vector<int> fds = {ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(), ends.err[1].get()};
+  std::vector<int> fds = {ends.channel[1].get(), ends.in[0].get(), ends.out[1].get(), ends.err[1].get(),
+                          ends.output.get()};
   if (ends.status[1]) fds.push_back(ends.status[1].get());
   sys::UniqueFd cgroup_dir;
   std::vector<sys::UniqueFd> joins;
@@ -506,7 +530,7 @@ asio::awaitable<Result<void>> Template::wait_for(std::uint32_t last, const Sandb
 }
 
 asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
-  auto ends = Ends::make();
+  auto ends = Ends::make(spec);
   if (!ends) co_return ends.error();
   auto status = make_status_pair();
   if (!status) co_return status.error();
@@ -529,7 +553,7 @@ asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
 }
 
 asio::awaitable<Result<Sandbox>> Template::confine(const SandboxSpec& spec) {
-  auto ends = Ends::make();
+  auto ends = Ends::make(spec);
   if (!ends) co_return ends.error();
   ends->status[0] = std::move(status_);
   Sandbox sandbox(executor_);

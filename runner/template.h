@@ -48,6 +48,7 @@ struct SandboxSpec {
   bool wants_out = false;
   bool address_space_is_memory = false;  // no cgroup: RLIMIT_AS carries limits.memory
   bool limits_processors = false;        // no cpu controller: the worker may run on so many processors only
+  bool has_one_output = false;           // stdout and stderr are one pipe, as they are one file outside
   bool has_landlock = true;              // false: the policy learner's run
 };
 
@@ -57,12 +58,13 @@ struct Sandbox {
   sys::UniqueFd listener;  // seccomp notifications
   sys::UniqueFd work_dir;  // the working directory's file system, open for the host
   sys::UniqueFd out_dir;
+  sys::UniqueFd output;  // struct progtc_output, read when the worker has ended
   SeqPacketSocket status;
   boost::asio::local::stream_protocol::socket channel;
   boost::asio::posix::stream_descriptor stdin_pipe;
   boost::asio::posix::stream_descriptor stdout_pipe;
-  boost::asio::posix::stream_descriptor stderr_pipe;
-  std::uint32_t controls = 0;  // bits of enum progtc_control, verified by the worker
+  boost::asio::posix::stream_descriptor stderr_pipe;  // not open where stdout_pipe is both
+  std::uint32_t controls = 0;                         // bits of enum progtc_control, verified by the worker
   std::uint32_t landlock_abi = 0;
   pid_t worker = 0;         // as this process numbers it
   sys::UniqueFd worker_fd;  // its pidfd: whether the number is still its own

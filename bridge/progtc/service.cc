@@ -510,6 +510,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     if (wanted.stream) {
       request.out = &out;
       request.err = &err;
+      request.job.is_line_buffered = true;
     }
     ChannelSession session(executor_, request.policy.tools, limits.frame_bytes, std::move(tools));
     session.observe([this](const ToolCallReport& call) {

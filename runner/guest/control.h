@@ -67,6 +67,7 @@ enum progtc_step {
   PROGTC_STEP_NO_NEW_PRIVS,
   PROGTC_STEP_LANDLOCK,
   PROGTC_STEP_SECCOMP,
+  PROGTC_STEP_OUTPUT_MEMORY,
 };
 
 /* Controls, as bits. The worker reports what it applied and verified; the host compares with what it asked for. */
@@ -107,8 +108,8 @@ struct progtc_rlimit {
 
 /* PROGTC_SPAWN. Behind it follow filter_count struct sock_filter, paths_bytes of NUL-terminated absolute paths the
  * worker may write below (Landlock), and late_bytes of such paths of binds that lie below a private file system and
- * have to be carried over onto it. Descriptors, in this order: channel, stdin, stdout, stderr, [template: status],
- * [v2: cgroup directory], then join_count files into which init writes "0" to move itself into its cgroups. */
+ * have to be carried over onto it. Descriptors, in this order: channel, stdin, stdout, stderr, output, [template:
+ * status], [v2: cgroup directory], then join_count files into which init writes "0" to move itself into its cgroups. */
 struct progtc_spawn {
   uint32_t message;
   uint32_t flags;
@@ -131,6 +132,16 @@ struct progtc_report {
   uint32_t controls;
   uint32_t landlock_abi;
   int32_t pid; /* PROGTC_SPAWNED: init as the template sees it */
+};
+
+/* What the code's sys.stdout has taken and not yet written: bytes[start..end). A file of this size (memfd_create(2))
+ * that the worker has mapped and the host reads when the worker has ended. The code can write anything there: to the
+ * host it is output like any other, once start <= end <= PROGTC_OUTPUT_BYTES is checked. */
+enum { PROGTC_OUTPUT_BYTES = 16 * 1024 - 8 };
+struct progtc_output {
+  uint32_t start;
+  uint32_t end;
+  char bytes[PROGTC_OUTPUT_BYTES];
 };
 
 struct progtc_exit {

@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "runner/guest/output_memory.h"
 #include "runner/guest/parts.h"
 
 #ifndef LANDLOCK_ACCESS_FS_REFER
@@ -49,7 +50,7 @@ struct request {
   int fds[PROGTC_SPAWN_MAX_FDS];
   int fd_count;
 };
-enum { FD_CHANNEL, FD_STDIN, FD_STDOUT, FD_STDERR, FD_STATUS, FD_FIRST_CGROUP };
+enum { FD_CHANNEL, FD_STDIN, FD_STDOUT, FD_STDERR, FD_OUTPUT, FD_STATUS, FD_FIRST_CGROUP };
 
 /* ---- messages ---- */
 
@@ -220,8 +221,9 @@ static void confine_worker(struct request* request, int has_host_proc) {
    * cold run that was done before this interpreter was executed, and there is no /proc of the host's here. */
   if (has_host_proc && progtc_write_text(PROGTC_PROC_FD, "self/oom_score_adj", "1000") == -1)
     progtc_fail(status, PROGTC_STEP_STDIO, 3);
+  if (progtc_map_output_memory(request->fds[FD_OUTPUT]) == -1) progtc_fail(status, PROGTC_STEP_OUTPUT_MEMORY, 0);
   /* Move everything above the numbers we are about to fill, so that no dup2 closes a source. */
-  int moved[5];
+  int moved[FD_STATUS + 1];
   for (int i = FD_CHANNEL; i <= FD_STATUS; ++i) {
     moved[i] = fcntl(request->fds[i], F_DUPFD_CLOEXEC, 16);
     if (moved[i] == -1) progtc_fail(status, PROGTC_STEP_STDIO, (uint32_t)i);
@@ -390,4 +392,9 @@ static struct PyModuleDef module_definition = {PyModuleDef_HEAD_INIT,
                                                NULL,
                                                NULL};
 
-PyMODINIT_FUNC PyInit__progtc(void) { return PyModule_Create(&module_definition); }
+PyMODINIT_FUNC PyInit__progtc(void) {
+  PyObject* module = PyModule_Create(&module_definition);
+  if (!module || PyModule_AddFunctions(module, progtc_output_methods) == 0) return module;
+  Py_DECREF(module);
+  return NULL;
+}

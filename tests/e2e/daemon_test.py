@@ -904,7 +904,7 @@ class Fields(DaemonTest):
     def test_stream_comes_as_it_happens(self):
         """The output has come before the call that follows it is answered."""
         with self.daemon.connect() as connection, self.daemon.connect() as other:
-            body = {"tool_names": ["f"], "code": "from tools import f\nprint('one', flush=True)\nawait f()", "stream": True}
+            body = {"tool_names": ["f"], "code": "from tools import f\nprint('one')\nawait f()", "stream": True}
             connection.send(request_bytes("POST", "/execute-code", body, AUTHORIZED))
             events = connection.events(connection.head())
             first = [next(events), next(events)]
@@ -929,6 +929,11 @@ class Fields(DaemonTest):
         final = self.execute("import time\ntime.sleep(600)", timeout=0.5)
         self.assert_ends(final, "timeout", "timeout")
         self.assertLess(final.json["usage"]["wall_ms"], 9_000)
+
+    def test_what_was_printed_before_the_timeout(self):
+        final = self.execute("print('step 1')\nwhile True: pass", timeout=0.5)
+        self.assert_ends(final, "timeout", "timeout")
+        self.assertEqual(final.stdout, "step 1\n")
 
     def test_a_longer_timeout_is_capped(self):
         daemon = self.serve("--code-execution-timeout", "2")

@@ -13,6 +13,7 @@ One run
     `channel`     frames over the socket, shared by any number of threads and event loops.
     `jsontext`    JSON through the C accelerator, without importing `json`.
     `process`     environment, working directory, `sys.*` and the standard streams, as the job wants them.
+    `output`      stdout, whose buffer outlives the process.
     `execute`     source -> code -> `__main__`; top-level `await`; the value of a last expression.
     `tools`       what user code sees of the host: the synchronous global `tools`, the asynchronous module `tools`.
     `errors`      what a failed call raises.

@@ -6,6 +6,8 @@ from _io import TextIOWrapper, open as io_open  # nobody has imported `io` yet
 from _sitebuiltins import Quitter, _Helper
 from codecs import lookup
 
+from . import output
+
 __builtins__ = __builtins__.copy()
 
 _opened_as = None  # what the streams are that this process has opened before, in a rehearsal
@@ -19,7 +21,7 @@ def prepare(job):
     sys.orig_argv = [job["executable"]] + sys.argv
     sys.executable = job["executable"]
     _set_path(job.get("path") or [], job.get("site") or [])
-    _open_streams(job.get("env") or {})
+    _open_streams(job.get("env") or {}, bool(job.get("line_buffered")))
     _add_site_builtins()
     if "linecache" in sys.modules:  # since Python 3.13 it holds the template's own `-c` text, as "<string>"
         sys.modules["linecache"].cache.clear()
@@ -91,7 +93,7 @@ def _exists(path):
         return False
 
 
-def _open_streams(env):
+def _open_streams(env, is_line_buffered):
     """New text streams over 0, 1 and 2: the template's were made over other descriptors."""
     encoding, _, errors = env.get("PYTHONIOENCODING", "").partition(":")
     locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "C"
@@ -100,11 +102,14 @@ def _open_streams(env):
     encoding = lookup(encoding).name if encoding else "utf-8"
     is_unbuffered = bool(env.get("PYTHONUNBUFFERED"))
     global _opened_as
-    if _opened_as == (encoding, errors, is_unbuffered):
+    if _opened_as == (encoding, errors, is_unbuffered, is_line_buffered):
         return
-    _opened_as = encoding, errors, is_unbuffered
+    _opened_as = encoding, errors, is_unbuffered, is_line_buffered
     sys.stdin = sys.__stdin__ = _stream(0, "<stdin>", "r", encoding, errors, is_unbuffered, False)
-    sys.stdout = sys.__stdout__ = _stream(1, "<stdout>", "w", encoding, errors, is_unbuffered, False)
+    if output.is_usable(encoding, is_unbuffered):
+        sys.stdout = sys.__stdout__ = output.open_stdout(errors, is_line_buffered)
+    else:
+        sys.stdout = sys.__stdout__ = _stream(1, "<stdout>", "w", encoding, errors, is_unbuffered, is_line_buffered)
     sys.stderr = sys.__stderr__ = _stream(2, "<stderr>", "w", encoding, "backslashreplace", is_unbuffered, True)
 
 
