@@ -1,5 +1,6 @@
 #pragma once
 // What bounds one run: its cgroup where there is one, and the statement of which mechanism enforces each limit.
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -30,10 +31,16 @@ struct Bounds {
 Result<Bounds> make_bounds(const CgroupSite& site, const policy::Policy& policy, const Identity& identity,
                            const GivenUp& given_up);
 
-// The policy without the calls that would undo what stands in for a cgroup here. Where memory is what is mapped, a file
-// in memory that is only written, or what a socket holds, would escape the count. Where affinity limits the processors,
-// the code may not choose its own.
+// The policy as it is where there is no cgroup, else unchanged. Memory is then what is mapped, and what is not mapped
+// is kept small: no anonymous files, no socket buffers of the code's own size, smaller private file systems, fewer
+// descriptors. Where affinity limits the processors, the code may not choose its own.
 policy::Policy as_enforceable(policy::Policy policy, const CgroupSite& site, const GivenUp& given_up);
+
+// Without a cgroup: the most that a run of one process can hold of the host's memory under a policy that
+// as_enforceable() has returned. docs/decisions/0013-memory-without-a-cgroup.md has the arithmetic.
+std::uint64_t most_memory_without_cgroup(const policy::Policy& policy);
+// The most of it that may be page tables, which the host looks at.
+std::uint64_t most_page_tables(const policy::Limits& limits);
 
 // Points into `bounds`, which has to outlive it. The filter is for the caller to add.
 SandboxSpec make_spec(const policy::Policy& policy, const RootPlan& plan, const Bounds& bounds,

@@ -42,7 +42,7 @@ constexpr auto use_result = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kTailBytes = 16 << 10;
 constexpr std::size_t kPipeBytes = 64 << 10;  // Linux's default pipe capacity (pipe(7))
 constexpr std::chrono::milliseconds kAside{2};
-constexpr std::chrono::milliseconds kSocketPause{20};  // how often what sockets hold is looked at
+constexpr std::chrono::milliseconds kMemoryPause{20};  // how often memory that no event announces is looked at
 constexpr std::chrono::seconds kSetUpDeadline{30};     // a machine that swaps needs a few
 
 std::chrono::microseconds since(Clock::time_point start) {
@@ -290,6 +290,7 @@ class Supervisor {
     watches_.start(watch_cpu());
     watches_.start(watch_memory());
     watches_.start(watch_sockets());
+    watches_.start(watch_page_tables());
 
     auto record = co_await receive_record(sandbox_->status);
     is_over_ = true;
@@ -517,7 +518,24 @@ class Supervisor {
         end(OutcomeKind::kMemoryLimit, memory_cause(), SIGKILL);
         co_return;
       }
-      pause.expires_after(kSocketPause);
+      pause.expires_after(kMemoryPause);
+      auto [cancelled] = co_await pause.async_wait(use_result);
+      if (cancelled) co_return;
+    }
+  }
+
+  // Without a group memory is what is mapped, and pages mapped far from each other cost twice their size in tables.
+  asio::awaitable<void> watch_page_tables() {
+    if (bounds_.cgroup.bounds("memory") || gave_up("cgroup")) co_return;
+    asio::steady_timer pause(executor_);
+    for (;;) {
+      const auto used = sandbox_->worker_page_tables();
+      if (!used) co_return;
+      if (*used > most_page_tables(policy_.limits)) {
+        end(OutcomeKind::kMemoryLimit, memory_cause(), SIGKILL);
+        co_return;
+      }
+      pause.expires_after(kMemoryPause);
       auto [cancelled] = co_await pause.async_wait(use_result);
       if (cancelled) co_return;
     }

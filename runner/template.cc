@@ -12,7 +12,9 @@
 #include <array>
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -345,6 +347,15 @@ std::optional<std::chrono::microseconds> Sandbox::worker_cpu_time() const noexce
     return std::nullopt;
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::seconds(used.tv_sec) +
                                                                std::chrono::nanoseconds(used.tv_nsec));
+}
+
+std::optional<std::uint64_t> Sandbox::worker_page_tables() const {
+  const auto text = sys::read_file("/proc/" + std::to_string(worker) + "/status", 64 << 10);
+  if (!text || !is_worker_running()) return std::nullopt;
+  constexpr std::string_view kKey = "\nVmPTE:";
+  const auto at = text->find(kKey);
+  if (at == std::string::npos) return std::nullopt;
+  return std::strtoull(text->c_str() + at + kKey.size(), nullptr, 10) << 10;
 }
 
 Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& executor, const policy::Policy& policy,

@@ -82,6 +82,8 @@ struct Sandbox {
   [[nodiscard]] bool is_worker_running() const noexcept;
   // What the worker has used so far, up to its last tick or change of scheduling; nothing once it has ended.
   [[nodiscard]] std::optional<std::chrono::microseconds> worker_cpu_time() const noexcept;
+  // What the worker's page tables take, in bytes; nothing once it has ended.
+  [[nodiscard]] std::optional<std::uint64_t> worker_page_tables() const;
 };
 
 class Template {

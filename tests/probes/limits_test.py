@@ -129,6 +129,29 @@ class Memory(LimitsTest):
         refuse_without_limits(self, ended, "standard")
         self.assert_ends(ended, "memory_limit", MEMORY_KILLED)
 
+    def test_pairs_of_sockets(self):
+        """Without a control group nothing counts what they hold, so there are few of them."""
+        ended = self.run_probe("fill_socketpairs", 300)
+        if "cgroup" in ended.report.enforced_by("memory"):
+            self.assert_memory_bounded(self.run_probe("fill_socketpairs", 300, options=("--memory", "48M")))
+        else:
+            self.assert_meets(ended, Permitted(r"\d+ MiB in \d+ pairs"))
+            self.assertLess(int(ended.text.split()[1]), 32, str(ended))
+
+    def test_pairs_of_sockets__twin(self):
+        self.assert_meets(self.run_probe("fill_socketpairs", 2), Permitted(r"2 MiB in \d+ pairs"))
+
+    def test_page_tables(self):
+        self.assert_ends(self.run_probe("fill_page_tables", 60_000), "memory_limit", MEMORY_KILLED)
+
+    def test_page_tables__twin(self):
+        self.assert_meets(self.run_probe("fill_page_tables", 100), Permitted("100 pages"))
+
+    def test_what_a_run_may_hold_without_a_control_group_is_told(self):
+        ended = self.run_code("pass")
+        if "cgroup" not in ended.report.enforced_by("memory"):
+            self.assertRegex(" ".join(ended.report.notes), r"the run may hold \d+MiB of memory")
+
     def test_peak_is_reported(self):
         ended = self.run_probe("take_memory", 100)
         self.assert_meets(ended, Permitted("100 MiB"))
