@@ -191,6 +191,7 @@ class Daemon {
                  return service_->handle(exchange);
                }));
     server_->set_gate([this](const bridge::http::Request& request) { return service_->refuse(request); });
+    server_->set_recogniser([this](const bridge::http::Request& request) { return service_->recognises(request); });
     server_->set_logger([this](std::string_view text) { log_.error(std::string(text)); });
     server_->set_allowed_hosts({options_.allow_host.begin(), options_.allow_host.end()});
     if (!options_.tls_certificate.empty()) PROGTC_CHECK(server_->use_tls({options_.tls_certificate, options_.tls_key}));
@@ -216,9 +217,21 @@ class Daemon {
     service_ = std::make_unique<bridge::Service>(
         context_.get_executor(), std::move(service), policies,
         [this](const std::string& event, const ServeLog::Fields& fields) { log_.event(event, fields); });
-    service_->metrics().count("progtc_log_lines_dropped_total", "Lines of the log that its reader did not take in time",
-                              [this] { return static_cast<double>(log_.dropped()); });
+    define_metrics(service_->metrics());
     return {};
+  }
+
+  void define_metrics(bridge::Metrics& metrics) {
+    metrics.count("progtc_log_lines_dropped_total", "Lines of the log that its reader did not take in time",
+                  [this] { return static_cast<double>(log_.dropped()); });
+    metrics.gauge("progtc_connections_open", "Connections of clients",
+                  [this] { return static_cast<double>(server_->counters().open); });
+    metrics.count("progtc_connections_total", "Connections that were served",
+                  [this] { return static_cast<double>(server_->counters().total); });
+    metrics.count("progtc_connections_refused_total", "Connections that got 503, as there were too many",
+                  [this] { return static_cast<double>(server_->counters().refused); });
+    metrics.count("progtc_connections_displaced_total", "Connections without a key that made room for others",
+                  [this] { return static_cast<double>(server_->counters().displaced); });
   }
 
   asio::awaitable<void> start() {

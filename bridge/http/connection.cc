@@ -321,8 +321,10 @@ void Connection::consume(std::size_t bytes) {
 // --- one request
 
 asio::awaitable<bool> Connection::wait_for_request() {
-  const auto patience = is_first_ ? service_->limits.header_time : service_->limits.idle_time;
-  is_first_ = false;
+  const Limits& limits = service_->limits;
+  const auto patience = std::exchange(is_first_, false) ? limits.header_time
+                        : is_recognised_                ? limits.idle_time
+                                                        : std::min(limits.idle_time, limits.stranger_idle_time);
   const auto deadline = Clock::now() + patience;
   for (;;) {
     // Old clients end a body with a line break too many (RFC 9112, section 2.2).
@@ -358,12 +360,14 @@ asio::awaitable<bool> Connection::exchange() {
   BodyHold hold(*service_);
   Fed fed = co_await feed(parser, hold, Clock::now() + limits.header_time);
   std::optional<Response> refusal;
-  if (fed == Fed::kEnough && !parser.failure() && local_address_)
-    refusal = check_host(parser.request(), *local_address_, service_->allowed_hosts);
-  if (fed == Fed::kEnough && !parser.failure() && !refusal && !parser.is_complete() && service_->gate &&
+  const bool has_header = fed == Fed::kEnough && !parser.failure();
+  parser.request().peer = peer_;
+  if (has_header && service_->recogniser && service_->recogniser(parser.request())) is_recognised_ = true;
+  if (has_header && local_address_) refusal = check_host(parser.request(), *local_address_, service_->allowed_hosts);
+  if (has_header && !refusal && !parser.is_complete() && service_->gate &&
       (parser.expects_continue() || parser.has_large_body()))
     refusal = service_->gate(parser.request());
-  if (fed == Fed::kEnough && !parser.failure() && !refusal && !parser.is_complete()) {
+  if (has_header && !refusal && !parser.is_complete()) {
     if (parser.expects_continue() && pending().empty()) {
       const ConstBuffers buffers{buffer_of(kContinue), asio::const_buffer(), asio::const_buffer()};
       auto sent = co_await send(buffers);
@@ -380,8 +384,8 @@ asio::awaitable<bool> Connection::exchange() {
     co_return false;
   }
   is_last_ = !parser.wants_keep_alive();
-  parser.request().peer = peer_;
   const bool goes_on = co_await handle(std::move(parser.request()), parser.is_http11());
+  waiting_since_ = Clock::now();
   co_return goes_on;
 }
 

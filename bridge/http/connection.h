@@ -25,6 +25,7 @@ struct Service {
   Limits limits;
   Handler handler;
   Gate gate;
+  Recogniser recogniser;
   std::set<std::string> allowed_hosts;
   std::function<void(std::string_view)> logger;
   std::size_t all_bodies_bytes = 0;  // held now
@@ -57,6 +58,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static boost::asio::awaitable<void> serve(std::shared_ptr<Connection> self);
   // Answers 503 and closes.
   static boost::asio::awaitable<void> turn_away(std::shared_ptr<Connection> self);
+
+  // Whether a request has come whose client was recognised.
+  [[nodiscard]] bool is_recognised() const { return is_recognised_; }
+  // Since when it has been waiting for the end of a request.
+  [[nodiscard]] std::chrono::steady_clock::time_point waiting_since() const { return waiting_since_; }
+  [[nodiscard]] const Peer& peer() const { return peer_; }
+  [[nodiscard]] bool is_cut() const { return is_cut_; }
+  // Ends it to make room for another.
+  void displace() { end(false); }
 
   // Closes at once when no request has begun, else behind its answer.
   void close_when_idle();
@@ -112,7 +122,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point io_deadline_ = Clock::time_point::max();
   Clock::time_point watchdog_at_ = Clock::time_point::max();
 
+  Clock::time_point waiting_since_ = Clock::now();
   Answer* answer_ = nullptr;  // of the handler at work
+  bool is_recognised_ = false;
   bool is_first_ = true;
   bool is_last_ = false;     // no request after this one
   bool is_closing_ = false;  // asked for by the server

@@ -55,4 +55,8 @@ using Handler = std::function<boost::asio::awaitable<void>(Exchange&)>;
 // come: what it returns is the answer, and the body is not read. It must not throw.
 using Gate = std::function<std::optional<Response>(const Request&)>;
 
+// Whether a request's header shows whom it comes from, by a key for example. Asked once per request, when its header is
+// there. Connections that have never had such a request make room for others. It must not throw.
+using Recogniser = std::function<bool(const Request&)>;
+
 }  // namespace progtc::bridge::http

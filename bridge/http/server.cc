@@ -9,6 +9,7 @@
 #include <exception>
 #include <list>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,12 @@ Result<Peer> peer_of(int fd, bool is_unix) {
   return peer;
 }
 
+// Without the port, which is another with each connection.
+std::string_view address_of(const Peer& peer) {
+  const std::string_view name = peer.name;
+  return peer.is_unix ? name : name.substr(0, name.rfind(':'));
+}
+
 Result<void> check_limits(const Limits& limits) {
   const auto invalid = [](const char* what) {
     return Error{boost::system::errc::make_error_code(boost::system::errc::invalid_argument),
@@ -65,8 +72,8 @@ Result<void> check_limits(const Limits& limits) {
   };
   if (limits.header_bytes < 64 || limits.header_bytes > (1UL << 20U)) return invalid("header_bytes: 64 bytes to 1 MiB");
   if (limits.connections == 0) return invalid("connections: at least 1");
-  for (const auto time :
-       {limits.header_time, limits.body_time, limits.idle_time, limits.write_time, limits.linger_time}) {
+  for (const auto time : {limits.header_time, limits.body_time, limits.idle_time, limits.stranger_idle_time,
+                          limits.write_time, limits.linger_time}) {
     if (time <= std::chrono::milliseconds(0) || time > std::chrono::hours(24))
       return invalid("times: 1 millisecond to 24 hours");
   }
@@ -81,7 +88,7 @@ class Server::Core : public std::enable_shared_from_this<Server::Core> {
       : executor_(std::move(executor)), service_(std::move(service)), changed_(executor_) {}
 
   [[nodiscard]] Service& service() const { return *service_; }
-  [[nodiscard]] Counters counters() const { return {connections_.size(), total_, refused_}; }
+  [[nodiscard]] Counters counters() const { return {connections_.size(), total_, refused_, displaced_}; }
   void set_tls(std::shared_ptr<TlsContext> tls) { tls_ = std::move(tls); }
 
   // Takes `fd` if it succeeds.
@@ -172,8 +179,37 @@ class Server::Core : public std::enable_shared_from_this<Server::Core> {
     }
   }
 
+  // See Server. False: there is no stranger.
+  bool displace_stranger() {
+    struct Strangers {
+      std::size_t count = 0;
+      Connection* first = nullptr;
+    };
+    std::unordered_map<std::string_view, Strangers> peers;
+    const Strangers* most = nullptr;
+    for (const auto& connection : connections_) {
+      if (connection->is_recognised() || connection->is_cut()) continue;
+      Strangers& strangers = peers[address_of(connection->peer())];  // whose place does not change
+      if (++strangers.count == 1 || connection->waiting_since() < strangers.first->waiting_since())
+        strangers.first = connection.get();
+      if (!most || strangers.count > most->count) most = &strangers;
+    }
+    if (!most) return false;
+    most->first->displace();
+    ++displaced_;
+    return true;
+  }
+
+  // Those that have been cut end as soon as the loop gets to them.
+  [[nodiscard]] bool is_full() const {
+    if (connections_.size() < service_->limits.connections) return false;
+    const auto cut =
+        std::count_if(connections_.begin(), connections_.end(), [](const auto& each) { return each->is_cut(); });
+    return connections_.size() - static_cast<std::size_t>(cut) >= service_->limits.connections;
+  }
+
   void admit(Socket socket, const Listener& listener) {
-    const bool is_surplus = connections_.size() >= service_->limits.connections;
+    const bool is_surplus = is_full() && !displace_stranger();
     if (is_surplus) {
       ++refused_;
       if (turned_away_.size() >= kTurnedAway) return;
@@ -221,6 +257,7 @@ class Server::Core : public std::enable_shared_from_this<Server::Core> {
   Wakeup changed_;
   std::uint64_t total_ = 0;
   std::uint64_t refused_ = 0;
+  std::uint64_t displaced_ = 0;
   bool is_stopped_ = false;
 };
 
@@ -270,6 +307,8 @@ void Server::set_allowed_hosts(const std::set<std::string>& hosts) {
   allowed.clear();
   for (const std::string& host : hosts) allowed.insert(host_of(host).value_or(host));
 }
+
+void Server::set_recogniser(Recogniser recogniser) { core_->service().recogniser = std::move(recogniser); }
 
 void Server::set_gate(Gate gate) { core_->service().gate = std::move(gate); }
 

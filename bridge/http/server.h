@@ -23,15 +23,20 @@ struct TlsFiles {
 };
 
 struct Counters {
-  std::size_t open = 0;       // connections now
-  std::uint64_t total = 0;    // connections ever served
-  std::uint64_t refused = 0;  // connections turned away, as there were too many
+  std::size_t open = 0;         // connections now
+  std::uint64_t total = 0;      // connections ever served
+  std::uint64_t refused = 0;    // connections turned away, as there were too many
+  std::uint64_t displaced = 0;  // connections of strangers that made room for others
 };
 
 // Theory of operation. One coroutine per listener accepts; two per connection serve it. The first of these parses,
 // checks and calls the handler, one request after the other. The second always reads, into a bounded buffer, so that
 // a client's end is seen while a handler is at work and pipelined requests wait their turn. What a client can hold is
 // one connection, its read-ahead and one body.
+//
+// A client is a stranger until the recogniser has known one of its requests. When there are as many connections as the
+// limits allow, a new one displaces a stranger: of the peer (address, or user of a Unix socket) with the most of them,
+// the one that has been waiting for its request for longest. Where there is no stranger the new one gets 503.
 //
 // Everything runs on the executor, which must not run two handlers at once. Handlers at work keep what they need of the
 // server alive, and may outlast it; destroying it closes everything as drain() does when its time is up.
@@ -62,6 +67,8 @@ class Server {
   void set_allowed_hosts(const std::set<std::string>& hosts);
 
   void set_gate(Gate gate);
+  // Without one everybody is a stranger.
+  void set_recogniser(Recogniser recogniser);
 
   // Lines for an operator: what a handler threw, why accept fails. Without one they are dropped. It must not throw.
   void set_logger(std::function<void(std::string_view)> logger);

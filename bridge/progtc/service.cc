@@ -38,6 +38,7 @@ constexpr std::size_t kMaxParked = 64;        // of one policy
 // Of answers that clients have not read. Above it an execution keeps its place until its own answer is written, so that
 // what is held is at most this and one answer for each place.
 constexpr std::size_t kUnreadBytes = 64UL << 20U;
+constexpr std::size_t kUnauthorizedLines = 10;  // of the log, each second
 const char* const kClientGone = "the client has gone";
 
 double seconds(std::chrono::microseconds time) { return std::chrono::duration<double>(time).count(); }
@@ -162,6 +163,8 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     co_return ready;
   }
 
+  [[nodiscard]] bool recognises(const http::Request& request) const { return came_with(request) != AuthHeader::kNone; }
+
   // What the header alone decides.
   std::optional<http::Response> refuse(const http::Request& request) {
     const Route* route = find_route(request.path);
@@ -178,8 +181,8 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
       response.headers.emplace_back("Allow", route->methods);
       return response;
     }
-    if (route->needs_key && came_with(request) == AuthHeader::kNone) {
-      log_("unauthorized", {{"peer", request.peer.name}});
+    if (route->needs_key && !recognises(request)) {
+      note_unauthorized(request.peer);
       http::Response response = http::error_response(401, "Unauthorized");
       response.headers.emplace_back("WWW-Authenticate", "Bearer");
       return response;
@@ -243,6 +246,24 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     return authentication_.check(request.header("Authorization"), request.header("X-Progtc-API-Key"));
   }
 
+  // Whoever can connect can have this logged: some lines a second, and the number of those that were left out.
+  void note_unauthorized(const http::Peer& peer) {
+    unauthorized_->add();
+    const auto now = Clock::now();
+    if (now - unauthorized_since_ >= std::chrono::seconds(1)) {
+      unauthorized_since_ = now;
+      unauthorized_logged_ = 0;
+    }
+    if (++unauthorized_logged_ > kUnauthorizedLines) {
+      ++unauthorized_unlogged_;
+      return;
+    }
+    LogFields fields = {{"peer", peer.name}};
+    if (const auto left_out = std::exchange(unauthorized_unlogged_, 0); left_out > 0)
+      fields.emplace_back("left_out", std::to_string(left_out));
+    log_("unauthorized", fields);
+  }
+
   static bool has_word(std::string_view list, std::string_view word) {
     for (std::size_t from = 0; from < list.size();) {
       const std::size_t to = std::min(list.find(", ", from), list.size());
@@ -269,6 +290,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
   void define_metrics() {
     runs_ = &metrics_.counter("progtc_runs_total", "Executions, by how they ended", {"outcome"});
     refused_ = &metrics_.counter("progtc_refused_total", "Executions refused because the queue was full");
+    unauthorized_ = &metrics_.counter("progtc_unauthorized_total", "Requests without a key that is right");
     denials_ = &metrics_.counter("progtc_denials_total", "System calls that a policy has denied, by rule", {"rule"});
     tool_calls_ = &metrics_.counter("progtc_tool_calls_total", "Calls of tools, by outcome", {"outcome"});
     const std::vector<double> bounds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
@@ -568,9 +590,13 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
   std::size_t at_work_ = 0;  // requests for an execution, waiting ones included
   asio::steady_timer idle_;  // cancelled whenever one has ended
   bool is_stopping_ = false;
+  Clock::time_point unauthorized_since_{};  // the second that is under way
+  std::size_t unauthorized_logged_ = 0;     // in it
+  std::uint64_t unauthorized_unlogged_ = 0;
   Metrics metrics_;
   Counter* runs_ = nullptr;
   Counter* refused_ = nullptr;
+  Counter* unauthorized_ = nullptr;
   Counter* denials_ = nullptr;
   Counter* tool_calls_ = nullptr;
   Histogram* wall_ = nullptr;
@@ -583,6 +609,7 @@ Service::Service(asio::any_io_executor executor, ServiceOptions options, const P
 Service::~Service() = default;
 asio::awaitable<Result<void>> Service::start() { return core_->start(); }
 asio::awaitable<void> Service::handle(http::Exchange& exchange) { return core_->handle(exchange); }
+bool Service::recognises(const http::Request& request) const { return core_->recognises(request); }
 std::optional<http::Response> Service::refuse(const http::Request& request) { return core_->refuse(request); }
 void Service::set_policies(const Policies& policies) { core_->set_policies(policies); }
 asio::awaitable<void> Service::stop(Clock::time_point deadline) { return core_->stop(deadline); }

@@ -52,6 +52,8 @@ class Service {
   boost::asio::awaitable<Result<void>> start();
   // Whether the header alone is reason enough to refuse a request: the server's gate.
   std::optional<http::Response> refuse(const http::Request& request);
+  // Whether the header has the key: the server's recogniser.
+  bool recognises(const http::Request& request) const;
   // Answers one request: the server's handler.
   boost::asio::awaitable<void> handle(http::Exchange& exchange);
   // From now on requests are served under these; executions under way go on under theirs. `default_policy` has to be

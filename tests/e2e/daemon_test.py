@@ -826,6 +826,29 @@ class Requests(DaemonTest):
                 connection.send(whole[: (0, 20, len(whole) - 5)[number % 3]])
             self.assert_serves()
 
+    def test_idle_connections_keep_nobody_out(self):
+        """More than there may be: a client with the key is served at once, and stays."""
+        daemon = self.serve("--max-concurrent", "1", "--queue", "1")
+        with contextlib.ExitStack() as stack:
+            known = stack.enter_context(daemon.connect())
+            self.assertEqual(known.request("GET", "/metrics", headers=AUTHORIZED).status, 200)
+            for _ in range(600):
+                stack.enter_context(daemon.connect())
+            self.assert_prints(self.execute("print(1)", daemon=daemon), "1\n")
+            text = known.request("GET", "/metrics", headers=AUTHORIZED).body.decode()
+            self.assertRegex(text, r"progtc_connections_displaced_total [1-9]")
+            self.assertRegex(text, r"progtc_connections_refused_total 0\n")
+
+    def test_lines_about_missing_keys_are_few(self):
+        daemon = self.serve()
+        with daemon.connect() as connection:
+            for _ in range(500):
+                self.assertEqual(connection.request("GET", "/metrics").status, 401)
+            text = connection.request("GET", "/metrics", headers=AUTHORIZED).body.decode()
+        self.assertIn("progtc_unauthorized_total 500\n", text)
+        self.assertEqual(daemon.stop(), 0, daemon)
+        self.assertLess(daemon.log.count(" unauthorized "), 300)  # ten a second
+
     def test_a_chunked_body(self):
         body = json.dumps(self.RUN).encode()
         with self.daemon.connect() as connection:

@@ -299,6 +299,7 @@ TEST_F(HttpServerTest, TooManyConnectionsAreTurnedAway) {
   Limits limits;
   limits.connections = 2;
   start_on_loopback(limits);
+  server_->set_recogniser([](const Request&) { return true; });
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 2; ++i) {
     clients.push_back(connect_to(port_));
@@ -317,6 +318,54 @@ TEST_F(HttpServerTest, TooManyConnectionsAreTurnedAway) {
   const UniqueFd next = connect_to(port_);
   ask(next, kGet, std::to_string(port_of(next)));
   EXPECT_EQ(server_->counters().total, 3U);
+}
+
+TEST_F(HttpServerTest, StrangersMakeRoomForOthers) {
+  Limits limits;
+  limits.connections = 3;
+  start_on_loopback(limits);
+  server_->set_recogniser([](const Request& request) { return request.header("Key").has_value(); });
+  const std::string with_key = "GET /x HTTP/1.1\r\nHost: localhost\r\nKey: k\r\n\r\n";
+  const UniqueFd known = connect_to(port_);
+  ask(known, with_key, std::to_string(port_of(known)));
+  const UniqueFd silent = connect_to(port_);
+  ASSERT_TRUE(run_until([&] { return server_->counters().open == 2; }));
+  const UniqueFd slow = connect_to(port_);
+  ask(slow, kGet, std::to_string(port_of(slow)));
+  send_all(slow, "GET /x HT");
+
+  const UniqueFd one = connect_to(port_);
+  ask(one, with_key, std::to_string(port_of(one)));
+  EXPECT_EQ(read_to_end(silent), "");
+  const UniqueFd two = connect_to(port_);
+  ask(two, with_key, std::to_string(port_of(two)));
+  std::string rest;
+  EXPECT_TRUE(run_until([&] { return !receive(slow, rest); }));
+  EXPECT_EQ(server_->counters().displaced, 2U);
+  EXPECT_EQ(server_->counters().open, 3U);
+
+  // No stranger is left.
+  const UniqueFd surplus = connect_to(port_);
+  send_all(surplus, with_key);
+  EXPECT_THAT(read_to_end(surplus), StartsWith("HTTP/1.1 503 "));
+  ask(known, with_key, std::to_string(port_of(known)));
+}
+
+TEST_F(HttpServerTest, ThePeerWithTheMostStrangersMakesRoom) {
+  Limits limits;
+  limits.connections = 3;
+  start_on_loopback(limits);
+  const std::string path = folder_ + "/socket";
+  ASSERT_TRUE(server_->listen_unix(path));
+  const UniqueFd first = connect_to(path);
+  ASSERT_TRUE(run_until([&] { return server_->counters().open == 1; }));
+  std::vector<UniqueFd> flood;
+  for (std::size_t number = 0; number < 10; ++number) {
+    flood.push_back(connect_to(port_));
+    ASSERT_TRUE(run_until([&] { return server_->counters().total == 2 + number; }));
+  }
+  EXPECT_EQ(server_->counters().displaced, 8U);
+  ask(first, kGet, "unix:uid=" + std::to_string(::geteuid()));
 }
 
 TEST_F(HttpServerTest, AcceptGoesOnWhenDescriptorsAreBack) {
