@@ -15,7 +15,8 @@ TIDY ?= (policy|runner|bridge|cli|python|bench)/
 DEPS ?= curl g++ cmake ninja-build pkg-config \
   libseccomp-dev libcap-dev libboost1.81-dev rapidjson-dev libcli11-dev libyaml-cpp-dev libsystemd-dev libmd-dev libssl-dev \
   libgtest-dev libgmock-dev libbenchmark-dev libcap2-bin \
-  python3 python3-dev python3-pytest python3-numpy python3-pandas python3-httpx python3-jsonschema libpython3.11-testsuite
+  python3 python3-dev python3-pytest python3-numpy python3-pandas python3-matplotlib python3-pil python3-requests python3-openpyxl python3-tk fonts-dejavu-core \
+  python3-httpx python3-jsonschema libpython3.11-testsuite
 DEPS_CHECK ?= clang-format clang-tidy clang shellcheck
 DEPS_BENCH ?= bubblewrap firejail
 DEPS_VM ?= qemu-system-x86 mmdebstrap e2fsprogs fakeroot cpio uidmap

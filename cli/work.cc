@@ -117,7 +117,7 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   request.out_dir = options.out.empty() ? "" : fs::absolute(options.out).lexically_normal().string();
   request.allow_degraded = {options.allow_degraded.begin(), options.allow_degraded.end()};
   request.job = std::move(work.job);
-  request.job.env = runner::environment_of(policy.env);
+  request.job.env = runner::environment_of(policy);
   request.learn = std::move(hooks.learn);
   if (tools) {
     request.job.tools.emplace();

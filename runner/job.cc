@@ -1,6 +1,9 @@
 #include "runner/job.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <thread>
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -70,16 +73,34 @@ std::string to_json(const Job& job) {
   writer.Key("line_buffered");
   writer.Bool(job.is_line_buffered);
   put(writer, "executable", job.executable);
+  writer.Key("processors");
+  writer.Uint(job.processors);
   writer.EndObject();
   return buffer.GetString();
 }
 
-std::map<std::string, std::string> environment_of(const policy::Environment& env) {
+std::map<std::string, std::string> environment_of(const policy::Policy& policy) {
   std::map<std::string, std::string> variables;
-  for (const std::string& name : env.pass)
+  for (const std::string& name : policy.env.pass)
     if (const char* value = std::getenv(name.c_str())) variables[name] = value;
-  for (const auto& [name, value] : env.set) variables[name] = value;
+  for (const auto& [name, value] : policy.env.set) variables[name] = value;
+  if (policy.python.site == policy::SitePackages::kNone && policy.python.venv.empty()) return variables;
+  const auto threads = std::min<std::uint64_t>(processors_of(policy.limits), policy.limits.processes);
+  for (const char* name : kThreadVariables) variables.emplace(name, std::to_string(threads));
+  // Read by the interpreters that the code starts, from Python 3.13 on.
+  if (const unsigned fewer = fewer_processors_of(policy.limits); fewer != 0)
+    variables.emplace("PYTHON_CPU_COUNT", std::to_string(fewer));
   return variables;
+}
+
+unsigned processors_of(const policy::Limits& limits) {
+  const double here = std::max(1U, std::thread::hardware_concurrency());
+  return static_cast<unsigned>(std::clamp(std::ceil(limits.cpus), 1.0, here));
+}
+
+unsigned fewer_processors_of(const policy::Limits& limits) {
+  const unsigned count = processors_of(limits);
+  return count < std::max(1U, std::thread::hardware_concurrency()) ? count : 0;
 }
 
 }  // namespace progtc::runner

@@ -27,11 +27,24 @@ struct Job {
   std::uint64_t frame_bytes = 0;
   bool is_line_buffered = false;  // stdout, as Python's is on a terminal
   std::string executable;
+  unsigned processors = 0;  // what os.cpu_count() answers; 0: what the machine has
 };
 
 std::string to_json(const Job& job);
 
-// What a policy makes of this process's environment: the variables it passes on, where they are set, and its own.
-std::map<std::string, std::string> environment_of(const policy::Environment& env);
+// What a policy makes of this process's environment: the variables it passes on, where they are set, and its own. Where
+// packages are shown, libraries of numbers (BLAS, OpenMP) are told how many threads the limits are worth; they would
+// start one for each processor of the machine.
+std::map<std::string, std::string> environment_of(const policy::Policy& policy);
+
+// The processors that a sandbox's share of time is worth: `limits.cpus` in whole ones, and no more than this process
+// has.
+unsigned processors_of(const policy::Limits& limits);
+// The same where it is fewer than this process has, otherwise 0.
+unsigned fewer_processors_of(const policy::Limits& limits);
+
+// The variables by which such libraries take a number of threads.
+inline constexpr const char* kThreadVariables[] = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
+                                                   "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS"};
 
 }  // namespace progtc::runner

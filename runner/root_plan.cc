@@ -85,7 +85,7 @@ class Planner {
       return add_optional({"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/usr/lib/ssl", "/usr/share/ca-certificates",
                            "/etc/pki/tls/certs", "/etc/pki/ca-trust/extracted"});
     if (bind.source == "@timezones") return add_optional({"/usr/share/zoneinfo"});
-    if (bind.source == "@packages") return add_optional(interpreter_.system_packages);
+    if (bind.source == "@packages") return add_packages();
     if (bind.source == "@user-packages")
       return interpreter_.user_packages.empty() ? Result<void>{} : add_optional({interpreter_.user_packages});
     if (bind.source == "@programs") return add_programs();
@@ -156,6 +156,25 @@ class Planner {
     }
     if (!has_multiarch && ::access("/usr/lib/libc.so.6", F_OK) == 0) PROGTC_CHECK(add_optional({"/usr/lib"}));
     return add_optional({"/usr/lib64", "/usr/lib/locale/C.utf8", "/etc/ld.so.cache"});
+  }
+
+  // The packages, and what Debian's keep outside their directories: libraries that lie directly in /usr/lib or that the
+  // administrator chooses (libblas.so.3), settings, fonts, names of file types.
+  Result<void> add_packages() {
+    PROGTC_CHECK(add_optional(interpreter_.system_packages));
+    const auto is_library = [](std::string_view name) {
+      return name.starts_with("lib") && name.find(".so.") != std::string_view::npos;
+    };
+    for (const char* directory : {"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"})
+      note_links(directory, is_library);
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator("/usr/lib", failed)) {
+      std::error_code unread;
+      if (is_library(name_of(entry.path().native())) && entry.is_regular_file(unread))
+        PROGTC_CHECK(add_optional({entry.path().native()}));
+    }
+    return add_optional({"/etc/matplotlibrc", "/usr/share/matplotlib", "/etc/fonts", "/usr/share/fonts",
+                         "/usr/share/fontconfig", "/etc/mime.types", "/usr/share/mime"});
   }
 
   Result<void> add_programs() {

@@ -210,6 +210,7 @@ class Supervisor {
   Result<void> fill_in_job(const RootPlan& plan) {
     request_.job.executable = plan.executable;
     request_.job.site.insert(request_.job.site.end(), plan.site_packages.begin(), plan.site_packages.end());
+    request_.job.processors = fewer_processors_of(policy_.limits);
     request_.job.frame_bytes = policy_.limits.frame_bytes;
     return request_.place ? request_.place(plan, request_.job) : Result<void>{};
   }

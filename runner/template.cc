@@ -20,6 +20,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "runner/child/template_child.h"
+#include "runner/job.h"
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
 #include "runner/sys/kernel_abi.h"
@@ -401,8 +402,15 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   std::string language = "LANG=C.UTF-8";
   // Where RLIMIT_AS is the memory limit, a thread's own malloc arena would reserve 128 MiB of it for nothing.
   std::string arenas = "MALLOC_ARENA_MAX=1";
-  std::array<char*, 3> envp = {language.data(), cold && cold->address_space_is_memory ? arenas.data() : nullptr,
-                               nullptr};
+  // What `preload` imports starts its threads now. A template has to have one thread, as it is cloned.
+  std::vector<std::string> threads;
+  const auto count = cold ? std::min<std::uint64_t>(processors_of(policy.limits), policy.limits.processes) : 1;
+  if (!policy.python.preload.empty())
+    for (const char* name : kThreadVariables) threads.push_back(std::string(name) + "=" + std::to_string(count));
+  std::vector<char*> envp = {language.data()};
+  if (cold && cold->address_space_is_memory) envp.push_back(arenas.data());
+  for (std::string& variable : threads) envp.push_back(variable.data());
+  envp.push_back(nullptr);
 
   child::TemplatePlan child_plan{};
   child_plan.entries = entries;

@@ -524,7 +524,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
       job.path = {plan.work_dir};
       return {};
     };
-    request.job.env = runner::environment_of(kind.policy.env);
+    request.job.env = runner::environment_of(kind.policy);
     request.job.tools = std::move(wanted.tool_names);
 
     OutputEvents out(stream, OutputStream::kStdout);

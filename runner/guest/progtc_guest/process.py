@@ -23,6 +23,7 @@ def prepare(job):
     _set_path(job.get("path") or [], job.get("site") or [])
     _open_streams(job.get("env") or {}, bool(job.get("line_buffered")))
     _add_site_builtins()
+    _set_processors(job.get("processors"))
     if "linecache" in sys.modules:  # since Python 3.13 it holds the template's own `-c` text, as "<string>"
         sys.modules["linecache"].cache.clear()
     if job.get("cwd"):
@@ -125,6 +126,18 @@ def _stream(fd, name, mode, encoding, errors, is_unbuffered, is_line_buffered):
     stream = TextIOWrapper(buffer, encoding, errors, "\n", is_line_buffered, is_unbuffered)
     stream.mode = mode
     return stream
+
+
+def _set_processors(count):
+    """The processors that the limits are worth. What asks for the affinity mask still sees the machine's."""
+    if count:
+        def cpu_count():
+            """Return the number of CPUs that the limits of this process are worth."""
+            return count
+        cpu_count.__module__ = "posix"
+        posix.cpu_count = cpu_count
+        if "os" in sys.modules:
+            sys.modules["os"].cpu_count = cpu_count
 
 
 def _add_site_builtins():

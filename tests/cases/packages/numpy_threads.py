@@ -1,0 +1,10 @@
+# why: large enough that OpenBLAS uses its threads.
+# needs: module numpy
+# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# status: 0
+# stdout: 400.0
+# stdout: 400.0
+# stderr: nothing
+import numpy as np
+a = np.ones((400, 400))
+print(np.linalg.norm(a @ np.eye(400)))

@@ -1,0 +1,12 @@
+# needs: module PIL
+# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# status: 0
+# stdout: DejaVu Sans
+# stdout: DejaVu Sans
+# stderr: nothing
+from PIL import Image, ImageDraw, ImageFont
+font = ImageFont.truetype("DejaVuSans.ttf", 12)
+image = Image.new("RGB", (80, 20))
+ImageDraw.Draw(image).text((1, 1), "text", font=font)
+image.save("/tmp/i.png")
+print(font.getname()[0])

@@ -1,0 +1,8 @@
+# needs: module scipy
+# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# status: 0
+# stdout: 2.0
+# stdout: 2.0
+# stderr: nothing
+from scipy import optimize
+print(round(float(optimize.minimize_scalar(lambda x: (x - 2) ** 2).x), 6))

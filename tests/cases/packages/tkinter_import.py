@@ -1,0 +1,8 @@
+# needs: module tkinter
+# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# status: 0
+# stdout: 8.6
+# stdout: 8.6
+# stderr: nothing
+import tkinter
+print(tkinter.TkVersion)
