@@ -1,3 +1,4 @@
+# needs: root
 # needs: module matplotlib
 # status: 0
 # stdout: DejaVu Sans

@@ -1,3 +1,4 @@
+# needs: root
 # why: large enough that OpenBLAS uses its threads.
 # needs: module numpy
 # run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE

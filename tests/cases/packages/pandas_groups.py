@@ -1,3 +1,4 @@
+# needs: root
 # needs: module pandas
 # run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
 # status: 0

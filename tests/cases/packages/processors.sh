@@ -1,3 +1,4 @@
+# needs: root
 # why: os.cpu_count() and the threads of BLAS follow --cpus
 # needs: module numpy
 # status: 0

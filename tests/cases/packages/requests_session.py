@@ -1,3 +1,4 @@
+# needs: root
 # why: nothing outside can be reached; the library itself works.
 # needs: module requests
 # run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
