@@ -20,6 +20,11 @@ Error malformed(std::string what) {
   return Error{boost::system::errc::make_error_code(boost::system::errc::bad_message), std::move(what)};
 }
 
+Result<void> check_portable(const char* path, std::string_view value) {
+  if (auto checked = check_portable_json(value); !checked) return with_context(path, checked.error());
+  return {};
+}
+
 // The members of one object and the path that messages start with.
 class Envelope {
  public:
@@ -112,6 +117,8 @@ Result<CallFrame> decode_call(std::string_view payload) {
   PROGTC_TRY(call.tool, envelope.require_string("tool"));
   PROGTC_TRY(call.args, envelope.require("args", JsonKind::kArray));
   PROGTC_TRY(call.kwargs, envelope.require("kwargs", JsonKind::kObject));
+  PROGTC_CHECK(check_portable("call: args", call.args));
+  PROGTC_CHECK(check_portable("call: kwargs", call.kwargs));
   return call;
 }
 
@@ -130,7 +137,10 @@ Result<runner::GuestClaim> decode_done(std::string_view payload) {
   runner::GuestClaim claim;
   PROGTC_TRY(const std::string_view is_ok, envelope.require("ok", JsonKind::kBoolean));
   claim.ok = is_ok == "true";
-  if (const auto value = envelope.find_any("value")) claim.value_json = std::string(*value);
+  if (const auto value = envelope.find_any("value")) {
+    PROGTC_CHECK(check_portable("done: value", *value));
+    claim.value_json = std::string(*value);
+  }
   PROGTC_TRY(const auto error, envelope.find("error", JsonKind::kObject));
   if (error && claim.ok) return malformed("done: ok is true, yet there is an error");
   if (error) PROGTC_CHECK(decode_claimed_error(*error, claim));

@@ -1,6 +1,7 @@
 #pragma once
 // What stands in the payloads of the channel (docs/protocol.md). Pure. Envelopes are read, big values are not: they are
-// checked (syntax, encoding, depth) and handed on as slices of the payload they came in.
+// checked (check_portable_json) and handed on as slices of the payload they came in. Nothing of the code's leaves the
+// host as JSON but through here, so what leaves is JSON that every reader takes.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -1,7 +1,10 @@
 #include "bridge/json.h"
 
+#include <algorithm>
 #include <bitset>
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 
 #include <boost/system/errc.hpp>
 
@@ -34,10 +37,66 @@ std::optional<unsigned> hex4(std::string_view text, std::size_t at) noexcept {
 bool is_high_surrogate(unsigned unit) noexcept { return unit >= 0xD800 && unit <= 0xDBFF; }
 bool is_low_surrogate(unsigned unit) noexcept { return unit >= 0xDC00 && unit <= 0xDFFF; }
 
+// The keys of the objects that are open, the innermost last.
+class OpenKeys {
+ public:
+  void open() { starts_.push_back(keys_.size()); }
+
+  // `quoted` has been checked, and must outlive the object.
+  void add(std::string_view quoted) {
+    const std::string_view plain = quoted.substr(1, quoted.size() - 2);
+    if (plain.find('\\') == std::string_view::npos) {
+      keys_.push_back({plain.data(), 0, plain.size()});
+      return;
+    }
+    const std::string decoded = decode_string(quoted);
+    keys_.push_back({nullptr, decoded_.size(), decoded.size()});
+    decoded_ += decoded;
+  }
+
+  // Whether all keys of the innermost object differ. Sorting, as a hash that the code knows can be made to collide.
+  bool close() {
+    const auto first = keys_.begin() + static_cast<std::ptrdiff_t>(starts_.back());
+    const auto text = [this](const Key& key) { return text_of(key); };
+    std::sort(first, keys_.end(), [&](const Key& a, const Key& b) { return text(a) < text(b); });
+    const auto twin =
+        std::adjacent_find(first, keys_.end(), [&](const Key& a, const Key& b) { return text(a) == text(b); });
+    const bool is_unique = twin == keys_.end();
+    keys_.erase(first, keys_.end());
+    starts_.pop_back();
+    if (starts_.empty()) decoded_.clear();
+    return is_unique;
+  }
+
+ private:
+  struct Key {
+    const char* text;  // or null
+    std::size_t at;    // then in decoded_
+    std::size_t size;
+  };
+  std::string_view text_of(const Key& key) const { return {key.text ? key.text : decoded_.data() + key.at, key.size}; }
+
+  std::vector<Key> keys_;
+  std::vector<std::size_t> starts_;
+  std::string decoded_;
+};
+
+// Whether a double, in which most readers hold a number, has a value for it.
+bool is_portable_number(std::string_view number) {
+  if (number.find_first_of(".eE") == std::string_view::npos)
+    return number.size() - (number.front() == '-' ? 1 : 0) <= kMaxPortableDigits;
+  double value = 0;
+  const auto parsed = std::from_chars(number.data(), number.data() + number.size(), value);
+  // from_chars leaves a number beyond a double's range alone; strtod says on which side it lies.
+  if (parsed.ec == std::errc::result_out_of_range) value = std::strtod(std::string(number).c_str(), nullptr);
+  return std::isfinite(value);
+}
+
 // Walks over text and remembers the first thing wrong with it.
 class Scanner {
  public:
-  Scanner(std::string_view text, unsigned max_depth) : text_(text), max_depth_(std::min(max_depth, kMaxJsonDepth)) {}
+  Scanner(std::string_view text, unsigned max_depth, OpenKeys* keys = nullptr)
+      : text_(text), max_depth_(std::min(max_depth, kMaxJsonDepth)), keys_(keys) {}
 
   std::size_t position() const { return at_; }
   std::string_view since(std::size_t start) const { return text_.substr(start, at_ - start); }
@@ -82,6 +141,7 @@ class Scanner {
           ++at_;
           skip_space();
           if (take(is_object[depth] ? '}' : ']')) break;
+          if (keys_ && is_object[depth]) keys_->open();
           ++depth;
           if (is_object[depth - 1] && !key()) return false;
           is_closed = false;
@@ -112,6 +172,7 @@ class Scanner {
           is_closed = false;
         } else if (take(is_object[depth - 1] ? '}' : ']')) {
           --depth;
+          if (keys_ && is_object[depth] && !keys_->close()) return fail("an object with a repeated key ends");
         } else {
           return fail(is_object[depth - 1] ? "expected ',' or '}'" : "expected ',' or ']'");
         }
@@ -122,7 +183,9 @@ class Scanner {
   // "name" and the colon.
   bool key() {
     if (peek() != '"') return fail("expected a key");
+    const std::size_t start = at_;
     if (!string()) return false;
+    if (keys_) keys_->add(since(start));
     skip_space();
     return take(':') || fail("expected ':'");
   }
@@ -163,6 +226,12 @@ class Scanner {
   }
 
   bool number() {
+    const std::size_t start = at_;
+    if (!scan_number()) return false;
+    return !keys_ || is_portable_number(since(start)) || fail("a number that a double cannot hold ends");
+  }
+
+  bool scan_number() {
     take('-');
     const int first = peek();
     if (first < '0' || first > '9') return fail("unexpected character");
@@ -203,6 +272,7 @@ class Scanner {
   std::string_view text_;
   std::size_t at_ = 0;
   unsigned max_depth_;
+  OpenKeys* keys_;  // if the text must be portable
   const char* what_ = nullptr;
 };
 
@@ -251,6 +321,13 @@ const char* to_string(JsonKind kind) noexcept {
 
 Result<void> check_json(std::string_view text, unsigned max_depth) {
   Scanner scanner(text, max_depth);
+  if (!scanner.value(0) || !at_end(scanner)) return scanner.error();
+  return {};
+}
+
+Result<void> check_portable_json(std::string_view text, unsigned max_depth) {
+  OpenKeys keys;
+  Scanner scanner(text, max_depth, &keys);
   if (!scanner.value(0) || !at_end(scanner)) return scanner.error();
   return {};
 }

@@ -119,6 +119,18 @@ TEST(EnvelopeTest, DoneRefusesWhatContradictsItself) {
             "done: error: unknown key 'x'");
 }
 
+TEST(EnvelopeTest, ValuesThatBreakTheirReadersAreRefused) {
+  for (const std::string& value :
+       {std::string(5000, '1'), std::string("1e400"), std::string(R"({"a":1,"a":2})"), std::string(R"(["\udc00"])")}) {
+    const std::string head = R"({"id":1,"tool":"x","args":[)";
+    EXPECT_FALSE(decode_call(head + value + R"(],"kwargs":{}})")) << value;
+    EXPECT_FALSE(decode_call(head + R"(],"kwargs":{"a":)" + value + "}}")) << value;
+    EXPECT_FALSE(decode_done(R"({"ok":true,"value":)" + value + "}")) << value;
+  }
+  EXPECT_EQ(why_done(R"({"ok":true,"value":[1e400]})"),
+            "done: value: not JSON: a number that a double cannot hold ends at byte 6");
+}
+
 TEST(EnvelopeTest, HostFramesAreWholeAndValid) {
   EXPECT_EQ(encode_result(7, "[1]").substr(kFrameHeaderBytes), R"({"id":7,"result":[1]})");
   EXPECT_EQ(encode_cancel(7).substr(kFrameHeaderBytes), R"({"id":7})");

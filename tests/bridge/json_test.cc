@@ -98,6 +98,32 @@ TEST(JsonTest, IntegersAreOnlyWhatIsWrittenAsOne) {
   for (const char* text : {"1.0", "1e3", "9223372036854775808", "true"}) EXPECT_FALSE(decode_integer(text)) << text;
 }
 
+TEST(PortableJsonTest, TakesWhatEveryReaderTakes) {
+  const std::string digits(kMaxPortableDigits, '9');
+  for (const std::string& text :
+       {std::string("null"), digits, "-" + digits, "[" + digits + ",1.7976931348623157e308]", std::string("1e-400"),
+        std::string("0." + digits + digits), std::string(R"([{"a":1},{"a":2},{"a":{"a":{}},"A":1,"":{}}])")}) {
+    const auto checked = check_portable_json(text);
+    EXPECT_TRUE(checked) << text << ": " << checked.error().context;
+  }
+}
+
+TEST(PortableJsonTest, RefusesRepeatedKeysAtEveryLevelHoweverTheyAreWritten) {
+  for (const char* text : {R"({"a":1,"a":1})", R"([[{"b":{},"a":[{"x":1,"y":2,"x":3}]}]])", R"({"a":1,"\u0061":2})",
+                           R"({"\u00e9":1,"é":2})", R"({"\ud83d\ude00":1,"😀":2})", R"({"":1,"b":2,"":3})"})
+    EXPECT_FALSE(check_portable_json(text)) << text;
+  EXPECT_EQ(check_portable_json(R"({"a":1,"a":2})").error().context,
+            "not JSON: an object with a repeated key ends at byte 13");
+}
+
+TEST(PortableJsonTest, RefusesNumbersThatReadersLose) {
+  for (const std::string& text :
+       {std::string(kMaxPortableDigits + 1, '9'), "-" + std::string(kMaxPortableDigits + 1, '1'), std::string("1e400"),
+        std::string("-1e400"), std::string("1.7976931348623159e308"), std::string(400, '1') + ".5",
+        std::string("[0.0001e400]"), std::string(5000, '7')})
+    EXPECT_FALSE(check_portable_json(text)) << text;
+}
+
 // Random edits of a valid text: both scanners must agree, except where RapidJSON is known to differ.
 TEST(JsonTest, AgreesWithRapidJson) {
   const std::string seed = R"({"a":[1,-2.5e+3,"x\n\u00e9\ud83d\ude00é",true,false,null,{}],"b":{"c":[[]]}})";

@@ -37,7 +37,7 @@ bool take(const Frame& frame) {
     case FrameKind::kDone: {
       const auto claim = decode_done(frame.payload);
       if (!claim) return false;
-      if (claim->value_json) require(check_json(*claim->value_json).has_value());
+      if (claim->value_json) require(check_portable_json(*claim->value_json).has_value());
       for (const std::string& text :
            {claim->error_type, claim->error_message, claim->traceback, claim->error_filename}) {
         require(is_utf8(text));
@@ -49,8 +49,8 @@ bool take(const Frame& frame) {
       if (!call) return false;
       require(is_utf8(call->tool));
       require(is_inside(call->args, frame.payload) && is_inside(call->kwargs, frame.payload));
-      require(check_json(call->args).has_value() && kind_of(call->args) == JsonKind::kArray);
-      require(check_json(call->kwargs).has_value() && kind_of(call->kwargs) == JsonKind::kObject);
+      require(check_portable_json(call->args).has_value() && kind_of(call->args) == JsonKind::kArray);
+      require(check_portable_json(call->kwargs).has_value() && kind_of(call->kwargs) == JsonKind::kObject);
       // What goes back is whole frames of valid JSON, whatever the guest wrote.
       require(check_json(encode_result(call->id, call->args).substr(kFrameHeaderBytes)).has_value());
       const std::string refused = encode_error(call->id, ReplyError{"tool_error", "E", frame.payload});

@@ -59,12 +59,17 @@ def tool_yaml():
     return [path.read_bytes().rstrip() + b"\n" + b'{"a": 1, "path": "x"}' for path in files]
 
 
+def portable_json():
+    return [b'{"a":[1,-2.5e+3,"x\\n\\u00e9\\ud83d\\ude00\xc3\xa9",true,false,null,{}],"b":{"c":[[]],"\\u0063x":1e300}}',
+            b"[" + b"9" * 308 + b",-0.0,1e-400]"]
+
+
 def policy_decode():
     return [path.read_bytes() for path in sorted((ROOT / "policies").glob("*.json")) if path.name != "schema.json"]
 
 
 def main():
-    for make in (channel, request, http, sse, tool_yaml, policy_decode):
+    for make in (channel, portable_json, request, http, sse, tool_yaml, policy_decode):
         folder = pathlib.Path(sys.argv[1], make.__name__ + "_fuzz")
         folder.mkdir(parents=True, exist_ok=True)
         for number, data in enumerate(make()):

@@ -59,7 +59,7 @@ class SynchronousTools(unittest.TestCase):
             "for _ in range(127): deep = [deep]\n"
             "seen = []\n"
             "loop = []; loop.append(loop)\n"
-            "for value in ('\\ud800', float('nan'), 'x' * 9000, deep, 10 ** 308, loop):\n"
+            "for value in ('\\ud800', float('nan'), 'x' * 9000, deep, 10 ** 308, loop, {1: 2, '1': 3}, [{'a': {None: 1, 'null': 2}}]):\n"
             "    try: tools.add(value)\n"
             "    except ValueError as e: seen.append(isinstance(e, ToolError) and str(e))\n"
             "try: tools.add({1})\n"
@@ -73,7 +73,14 @@ class SynchronousTools(unittest.TestCase):
         self.assertEqual(seen[3], "tools.add: nested more than 128 levels deep")
         self.assertEqual(seen[4], "tools.add: integer of more than 308 digits")
         self.assertEqual(seen[5], "tools.add: Circular reference detected")
-        self.assertEqual(seen[6], "tools.add: Object of type set is not JSON serializable")
+        self.assertEqual(seen[6], "tools.add: two keys of a dict are written '1' in JSON")
+        self.assertEqual(seen[7], "tools.add: two keys of a dict are written 'null' in JSON")
+        self.assertEqual(seen[8], "tools.add: Object of type set is not JSON serializable")
+
+    def test_keys_that_are_no_strings_are_sent_as_their_texts(self):
+        run = run_guest("tools.add({1: 2, '2': {True: 3, 'x1': 4}, 0.5: 5}, {'1': 2}, [{1: 1}, {'1': 1}])")
+        self.assertEqual(run.calls[0]["args"], [
+            {"1": 2, "2": {"true": 3, "x1": 4}, "0.5": 5}, {"1": 2}, [{"1": 1}, {"1": 1}]])
 
     def test_what_just_fits_is_sent(self):
         run = run_guest("deep = []\n"

@@ -67,6 +67,20 @@ class Channel(SandboxTest):
             with self.subTest(place):
                 self.assert_violation(self.send(frame(CALL, b'{"id":1,' + place + b',"kwargs":{}}')))
 
+    def test_values_that_break_their_readers(self):
+        for value in (b"1" * 5000, b"-" + b"1" * 309, b"1e400", b'{"a":1,"a":2}', b'[[{"\\u0061":1,"b":2,"a":3}]]'):
+            with self.subTest(value):
+                self.assert_violation(self.send(frame(CALL, b'{"id":1,"tool":"x","args":[' + value + b'],"kwargs":{}}')))
+                self.assert_violation(self.send(frame(CALL, b'{"id":1,"tool":"x","args":[],"kwargs":{"k":' + value + b"}}")))
+                self.assert_violation(self.send(frame(DONE, b'{"ok":true,"value":' + value + b"}")))
+
+    def test_a_value_that_every_reader_takes_stays_exact(self):
+        number = "9" * 308
+        done = frame(DONE, b'{"ok":true,"value":[' + number.encode() + b',1e-400,{"a":1},{"a":2}]}')
+        ended = self.send(done, wait=False)
+        self.assert_went_on(ended)
+        self.assertEqual(ended.report.json["value"], [int(number), 0.0, {"a": 1}, {"a": 2}])
+
     def test_a_hundred_thousand_brackets(self):
         for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
             inner = b"1" if opening != b"[" else b""

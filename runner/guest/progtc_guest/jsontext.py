@@ -15,6 +15,7 @@ MAX_DIGITS = 308  # of a number: readers of JSON hold what exceeds 64 bits as a 
 _TO_SHAPE = bytes.maketrans(b"{}123456789", b"[]000000000")
 _ESCAPES = {code: f"\\u{code:04x}" for code in range(32)}
 _ESCAPES.update({ord('"'): '\\"', ord("\\"): "\\\\"})
+_NOT_FROM_STRINGS = (b'0":', b'true":', b'false":', b'null":')
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -22,7 +23,7 @@ def encode(value):
     """Returns UTF-8 bytes without spaces.
 
     Errors: TypeError for what JSON has no form for; ValueError for NaN and infinities, lone surrogates, cycles,
-    more than MAX_DEPTH levels (of `value`) or integers of more than MAX_DIGITS digits.
+    more than MAX_DEPTH levels (of `value`), integers of more than MAX_DIGITS digits, keys whose texts are equal.
     """
     load()
     try:
@@ -41,6 +42,7 @@ def encode(value):
         surrogate = text[error.start]
         raise ValueError(f"text with a lone surrogate ({surrogate!r}) has no form in JSON") from None
     _check_shape(payload)
+    _check_keys(payload, text)
     return payload
 
 
@@ -96,10 +98,11 @@ def _long_int(digits):
     return sign * value
 
 
-def _scanner(to_int):
+def _scanner(to_int, pairs_hook=None):
     class Context:
         strict = False
-        object_hook = object_pairs_hook = None
+        object_hook = None
+        object_pairs_hook = pairs_hook
         parse_float = parse_constant = float
         parse_int = staticmethod(to_int)
         memo = {}
@@ -147,6 +150,27 @@ def _check_shape(payload):
         too_long = b"0" * (MAX_DIGITS + 1)
         if too_long in payload.translate(_TO_SHAPE) and too_long in _outside_strings(payload).translate(_TO_SHAPE):
             raise ValueError(f"integer of more than {MAX_DIGITS} digits")
+
+
+def _check_keys(payload, text):
+    # {1: "a", "1": "b"} is written with one key twice. Only a key that is no string can be another one's twin, and its
+    # text ends in a digit or is a word.
+    shape = payload.translate(_TO_SHAPE)
+    if not any(map(shape.__contains__, _NOT_FROM_STRINGS)):
+        return
+    if make_encoder:
+        _scan(text, _scanner(int, _refuse_twins))
+    else:
+        import json
+        json.loads(text, object_pairs_hook=_refuse_twins)
+
+
+def _refuse_twins(pairs):
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ValueError(f"two keys of a dict are written {key!r} in JSON")
+        seen.add(key)
 
 
 def _outside_strings(payload):
