@@ -36,7 +36,7 @@ FILE_SYSTEM = [
     act("list_directory /dev", Listing(frozenset("full null random shm urandom zero".split()),
                                        frozenset("fd stdin stdout stderr".split())), NoTwin("a list"), policies=BOTH),
     act("list_directory /etc", Listing(frozenset("group hosts nsswitch.conf passwd".split()),
-                                       frozenset("ld.so.cache localtime ssl".split())), NoTwin("a list")),
+                                       frozenset(["ld.so.cache", "localtime", "ssl", PYTHON_PROGRAM])), NoTwin("a list")),
     act("list_directory /usr/bin", Listing(frozenset({PYTHON_PROGRAM}), frozenset({"python3"})), NoTwin("a list")),
     act("list_directory /tmp", Permitted("|permitted:"), NoTwin("a list")),
     act("list_directory /dev/shm", Permitted("|permitted:"), NoTwin("a list")),
@@ -239,7 +239,7 @@ KERNEL = [
 
 VARIABLES = frozenset(
     "HOME LANG LANGUAGE LC_ALL LC_CTYPE LOGNAME PATH PWD PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED PYTHONHASHSEED SHELL TMPDIR TZ "
-    "USER VIRTUAL_ENV OPENBLAS_NUM_THREADS OMP_NUM_THREADS MKL_NUM_THREADS".split()
+    "USER VIRTUAL_ENV OPENBLAS_NUM_THREADS OMP_NUM_THREADS MKL_NUM_THREADS BLIS_NUM_THREADS NUMEXPR_NUM_THREADS".split()
 )
 HOST_INFORMATION = [
     act("environment {secret}", Blocked(("not set",)), sandboxed(options=("--env", "{secret}")), policies=BOTH),

@@ -17,6 +17,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -200,8 +201,13 @@ TEST_F(HttpTlsTest, PlainHttpAndSilenceEndInTheHandshake) {
 
 TEST_F(HttpTlsTest, TooManyConnectionsAreTurnedAway) {
   Limits limits;
-  limits.connections = 0;  // nobody is there who could make room
+  limits.connections = 1;
   start(limits);
+  bool is_known = false;
+  server_->set_recogniser([&](const Request&) { return is_known = true; });
+  asio::co_spawn(context_, ask(port_, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", TLS1_3_VERSION, files_.certificate),
+                 asio::detached);
+  ASSERT_TRUE(run_until([&] { return is_known; }));
   EXPECT_THAT(talk("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").answer, StartsWith("HTTP/1.1 503 "));
 }
 
