@@ -1,13 +1,13 @@
 #include "cli/console.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 
+#include "cli/callers_view.h"
+#include "cli/hints.h"
 #include "cli/text.h"
 #include "policy/units.h"
 
@@ -44,63 +44,6 @@ LimitLine limit_line(runner::OutcomeKind kind, const policy::Policy& policy) {
     default:
       return {};
   }
-}
-
-// Files the policy keeps out of sight fail as "No such file", which says nothing of the policy. The name is the code's
-// own word, so this is advice and no more.
-void hint_at_files(const Console& console, const runner::GuestClaim& claim, const policy::Policy& policy) {
-  const std::string& name = claim.error_filename;
-  struct stat info {};
-  switch (claim.error_errno) {
-    case ENOENT:
-    case EACCES:
-    case EPERM:
-      if (!name.empty() && name[0] == '/' && ::stat(name.c_str(), &info) == 0)
-        console.paragraph("'" + to_terminal(name) + "' is on this machine, but the sandbox does not show it",
-                          "filesystem (policy " + policy.name + ")",
-                          "--ro " + to_terminal(name) + ", or \"filesystem\": {\"ro\": [\"+" + to_terminal(name) +
-                              "\"], \"reason\": \"…\"}");
-      break;
-    case EROFS:
-      console.paragraph(
-          "'" + to_terminal(name) + "' cannot be written: what the sandbox shows of this machine is read-only",
-          "filesystem (policy " + policy.name + ")",
-          "--rw SRC, or write below /tmp or " + std::string(policy::kWorkPath) + "; with --out, " + policy::kOutPath);
-      break;
-    case ENOSPC:
-      console.paragraph("a private file system of the sandbox is full",
-                        "filesystem.tmp, .shm, .work, .out (policy " + policy.name + ")",
-                        "\"filesystem\": {\"work\": {\"size\": \"1GiB\", \"inodes\": 65536}, \"reason\": \"…\"}");
-      break;
-    case EMFILE:
-      console.paragraph(
-          "too many open files", "limits.open_files",
-          "\"limits\": {\"open_files\": " + std::to_string(policy.limits.open_files * 4) + ", \"reason\": \"…\"}");
-      break;
-    case EFBIG:
-      console.paragraph("a file grew too large", "limits.file_size",
-                        "\"limits\": {\"file_size\": " +
-                            quoted(policy::format_size(policy.limits.file_size_bytes * 4)) + ", \"reason\": \"…\"}");
-      break;
-    default:
-      break;
-  }
-}
-
-void hint_at_errors(const Console& console, const runner::GuestClaim& claim, const policy::Policy& policy) {
-  hint_at_files(console, claim, policy);
-  if (claim.error_type == "MemoryError")
-    console.paragraph("the code ran out of memory",
-                      "limits.memory (" + policy::format_size(policy.limits.memory_bytes) + ")",
-                      "--memory " + policy::format_size(policy.limits.memory_bytes * 2));
-  if (claim.error_type == "RuntimeError" && claim.error_message.find("can't start new thread") != std::string::npos)
-    console.paragraph("no more threads", "limits.processes (" + std::to_string(policy.limits.processes) + ")",
-                      "--pids " + std::to_string(policy.limits.processes * 2));
-  if (claim.error_type == "ModuleNotFoundError" && policy.python.site == policy::SitePackages::kNone &&
-      policy.python.venv.empty())
-    console.paragraph(to_terminal(claim.error_message) + ": only the standard library is visible",
-                      "python.site: none (policy " + policy.name + ")",
-                      "--venv DIR, --policy standard, or \"python\": {\"site\": \"system\", \"reason\": \"…\"}");
 }
 
 }  // namespace
@@ -144,7 +87,8 @@ void Console::paragraph(const std::string& headline, const std::string& rule, co
   (void)std::fputs(text.c_str(), stderr);
 }
 
-void explain_outcome(const Console& console, const runner::RunOutcome& outcome, const policy::Policy& policy) {
+void explain_outcome(const Console& console, const runner::RunOutcome& outcome, const policy::Policy& policy,
+                     const CallersView& view) {
   if (outcome.kind == runner::OutcomeKind::kSetupFailed) {
     console.error("the sandbox could not be set up: " + outcome.cause);
     return;
@@ -161,7 +105,7 @@ void explain_outcome(const Console& console, const runner::RunOutcome& outcome, 
   }
   switch (outcome.kind) {
     case runner::OutcomeKind::kExited:
-      if (outcome.claim && !outcome.claim->ok) hint_at_errors(console, *outcome.claim, policy);
+      for (const Hint& hint : hints_for(outcome, policy, view)) console.paragraph(hint.headline, hint.rule, hint.fix);
       break;
     case runner::OutcomeKind::kTimeout:
     case runner::OutcomeKind::kCpuLimit:

@@ -6,6 +6,8 @@
 
 namespace progtc::cli {
 
+struct CallersView;
+
 // What a program of ours says on stderr, in colour only on a terminal that wants it (NO_COLOR is honoured).
 class Console {
  public:
@@ -26,6 +28,7 @@ class Console {
 };
 
 // Says how a run ended, as far as the person needs to be told: nothing when all went well.
-void explain_outcome(const Console& console, const runner::RunOutcome& outcome, const policy::Policy& policy);
+void explain_outcome(const Console& console, const runner::RunOutcome& outcome, const policy::Policy& policy,
+                     const CallersView& view);
 
 }  // namespace progtc::cli

@@ -1,7 +1,9 @@
 #include "cli/learn.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@
 #include "policy/decode.h"
 #include "policy/fields.h"
 #include "policy/syscall_groups.h"
+#include "runner/sys/kernel_abi.h"
 #include "runner/sys/result_file.h"
 
 namespace progtc::cli {
@@ -77,33 +80,35 @@ bool is_listed(const std::vector<std::string>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
-bool lies_below(const std::string& path, const std::string& above) {
-  return path.compare(0, above.size(), above) == 0 && (path.size() == above.size() || path[above.size()] == '/');
+// A name inside, led through the links of the view's root (/bin: "usr/bin").
+std::string through_links(const runner::RootPlan& shown, const std::string& path) {
+  for (const runner::PlannedEntry& entry : shown.entries) {
+    const std::string name = "/" + entry.path;
+    if (entry.kind == child::EntryKind::kSymlink && path.starts_with(name + "/") && name.rfind('/') == 0)
+      return (entry.content.starts_with('/') ? "" : "/") + entry.content + path.substr(name.size());
+  }
+  return path;
 }
 
-// Whether a name inside is shown by a bind, or is a place of the sandbox's own.
-bool is_shown(const runner::RootPlan& plan, const std::string& path) {
-  for (const char* own : {"/proc", runner::kGuestPath})
-    if (lies_below(path, own)) return true;
-  // The private file systems that the policy has, and /dev.
-  for (const std::string& own : plan.writable)
-    if (lies_below(path, own)) return true;
-  for (const runner::PlannedBind& bind : plan.binds)
-    if (lies_below(path, bind.target)) return true;
-  return std::any_of(plan.entries.begin(), plan.entries.end(), [&](const runner::PlannedEntry& entry) {
-    return entry.kind != child::EntryKind::kSymlink && "/" + entry.path == path;
-  });
-}
-
-// The file behind the links that lead to it on the host; empty where there is none.
-std::string real_file(const std::string& path) {
-  std::error_code failed;
-  const fs::path real = fs::canonical(path, failed);
-  return failed ? "" : real.string();
-}
-
-bool is_shown_here(const runner::RootPlan& plan, const std::string& path, const std::string& real) {
-  return is_shown(plan, path) || is_shown(plan, real);
+// Whether the learner's view has a file there. Looked up below the directory that the view shows, without leaving it
+// and without starting a mount: a name from inside is never looked up on the rest of the host.
+bool is_in_view(const runner::RootPlan& shown, const std::string& path, bool has_links) {
+  const runner::PlannedBind* best = nullptr;
+  for (const runner::PlannedBind& bind : shown.binds)
+    if (path.starts_with(bind.target) && (path.size() == bind.target.size() || path[bind.target.size()] == '/') &&
+        (!best || bind.target.size() > best->target.size()))
+      best = &bind;
+  if (!best || best->is_writable) return false;
+  if (path.size() == best->target.size()) return !best->is_directory;
+  const sys::UniqueFd directory(::open(best->source.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC | (has_links ? O_NOFOLLOW : 0);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  const std::string rest = path.substr(best->target.size() + 1);
+  const sys::UniqueFd file(sys::raw_openat2(directory.get(), rest.c_str(), &how));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) == -1) return false;
+  return S_ISREG(info.st_mode) || (has_links && S_ISLNK(info.st_mode));
 }
 
 // ---- Reading the caller: what a pointer of a stopped call points to. The learner decides nothing by it.
@@ -174,11 +179,12 @@ policy::Policy learning_policy(policy::Policy policy, bool has_host_network) {
 
 class Watcher {
  public:
-  Watcher(CallLesson& calls, const runner::RootPlan& base) : calls_(calls), base_(base) {}
+  Watcher(CallLesson& calls, const runner::RootPlan& base, const CallersView& view)
+      : calls_(calls), base_(base), view_(view) {}
 
   void see(const runner::RootPlan& shown) {
     shown_ = shown;
-    files_.emplace(base_, shown_);
+    files_.emplace(base_, shown_, view_);
   }
   bool decide(const seccomp_notif& request) {
     const auto pid = static_cast<pid_t>(request.pid);
@@ -201,6 +207,7 @@ class Watcher {
  private:
   CallLesson& calls_;
   const runner::RootPlan& base_;
+  const CallersView& view_;
   runner::RootPlan shown_;
   std::optional<FileLesson> files_;
   std::set<std::string> unreached_;
@@ -446,32 +453,45 @@ policy::Syscalls CallLesson::needed() const {
   return needed;
 }
 
-void FileLesson::opened(const std::string& path) {
-  if (!path.starts_with('/') || path.size() > 4095) return;
-  const std::string name = fs::path(path).lexically_normal().string();
-  const std::string real = real_file(name);
-  if (real.empty() || is_shown_here(base_, name, real)) return;
-  auto& paths = is_shown_here(shown_, name, real) ? opened_ : unseen_;
+void FileLesson::miss(const std::string& name) {
+  const auto lies_in = [&name](const std::string& directory) { return name.starts_with(directory + "/"); };
+  const auto is_listed_in = [&](const ListedDirectory& directory) {
+    return lies_in(directory.path) &&
+           directory.has(name.substr(directory.path.size() + 1,
+                                     name.find('/', directory.path.size() + 1) - directory.path.size() - 1));
+  };
+  const bool is_known = is_listed_in(view_.working) || (view_.script && is_listed_in(*view_.script)) ||
+                        std::any_of(view_.existing.begin(), view_.existing.end(),
+                                    [&](const std::string& known) { return name == known || lies_in(known); });
+  auto& paths = is_known ? unseen_ : unknown_;
   if (paths.size() < kMaxPaths) paths.insert(name);
 }
 
-void FileLesson::executed(const std::string& path) {
-  if (!path.starts_with('/')) return;
+void FileLesson::opened(const std::string& path) {
+  if (!path.starts_with('/') || path.size() > 4095) return;
   const std::string name = fs::path(path).lexically_normal().string();
-  const std::string real = real_file(name);
-  if (real.empty() || is_shown_here(base_, name, real)) return;
-  if (is_shown_here(shown_, name, real))
+  if (base_.shows(name)) return;
+  if (!shown_.shows(name))
+    miss(name);
+  else if (opened_.size() < kMaxPaths)
+    opened_.insert(name);
+}
+
+void FileLesson::executed(const std::string& path) {
+  if (!path.starts_with('/') || path.size() > 4095) return;
+  const std::string name = fs::path(path).lexically_normal().string();
+  if (base_.shows(name)) return;
+  if (!shown_.shows(name))
+    miss(name);
+  else if (is_in_view(shown_, through_links(shown_, name), true))
     needs_programs_ = true;
-  else if (unseen_.size() < kMaxPaths)
-    unseen_.insert(name);
 }
 
 std::vector<std::string> FileLesson::opened_files() const {
   if (needs_programs_) return {};  // they come with "@programs"
   std::vector<std::string> files;
-  std::error_code failed;
   for (const std::string& path : opened_)
-    if (fs::is_regular_file(path, failed)) files.push_back(path);
+    if (is_in_view(shown_, through_links(shown_, path), false)) files.push_back(path);
   return files;
 }
 
@@ -498,8 +518,13 @@ std::string to_policy_text(const Lesson& lesson) {
   std::string text = comment("Learned from one run of " + lesson.source + " (" + lesson.ending +
                              "). It allows what that run did, whatever that was: read it first.");
   if (!lesson.unseen.empty()) {
-    text += comment("Asked for and not shown; add to filesystem.ro what is really needed:");
+    text += comment("Asked for, not shown, and where you pointed to; add to filesystem.ro what is really needed:");
     for (const std::string& path : lesson.unseen) text += comment("  \"+" + path + "\"");
+  }
+  if (!lesson.unknown.empty()) {
+    text += comment(
+        "Asked for and not shown; whether this machine has them was not looked up, as the code chose the names:");
+    for (const std::string& path : lesson.unknown) text += comment("  " + path);
   }
   if (!lesson.unreached.empty() && lesson.network != policy::NetworkMode::kHost) {
     text +=
@@ -550,11 +575,13 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
     if (!opened) return fail(with_context("--output", opened.error()));
     output = std::move(*opened);
   }
-  Watcher watcher(*calls, *plan);
+  CallersView view = look_around(*work);
+  Watcher watcher(*calls, *plan, view);
   RunHooks hooks;
   hooks.learn = [&watcher](const seccomp_notif& request) { return watcher.decide(request); };
   hooks.on_plan = [&](const runner::RootPlan& shown) -> Result<void> {
     watcher.see(shown);
+    view.plan = shown;
     if (output) PROGTC_CHECK(check_result_place("--output", *output, shown));
     return reports->settle(shown);
   };
@@ -563,7 +590,7 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   auto outcome = run_work(console, options.run, learning, std::move(*work), std::move(hooks));
   if (!outcome) return fail(outcome.error());
   outcome->denials = calls->refused();  // in the base's words, not in those of the learner's own filter
-  explain_outcome(console, *outcome, lesson.asked);
+  explain_outcome(console, *outcome, lesson.asked, view);
   const bool is_reported = write_reports(console, *reports, *outcome, name);
   if (outcome->kind == runner::OutcomeKind::kSetupFailed) return 1;
 
@@ -576,6 +603,7 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
     lesson.needs_programs = watcher.files()->needs_programs();
     lesson.opened_files = watcher.files()->opened_files();
     lesson.unseen = watcher.files()->unseen();
+    lesson.unknown = watcher.files()->unknown();
   }
   lesson.unreached = watcher.unreached();
   lesson.refused = calls->refused();
@@ -592,8 +620,7 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   const bool is_complete = runner::process_exit_code(*outcome) == 0;
   if (!is_complete) console.note("the run did not end well, so what it would have needed later is not in the policy");
   for (const std::string& path : lesson.unseen)
-    console.note("'" + to_terminal(path) + "' is on this machine and was not shown; --ro " + to_terminal(path) +
-                 " shows it");
+    console.note("'" + path + "' was asked for and not shown; --ro " + path + " shows it");
   return is_complete && is_reported ? 0 : 1;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/callers_view.h"
 #include "cli/console.h"
 #include "cli/progtc_options.h"
 #include "policy/model.h"
@@ -58,22 +59,29 @@ class CallLesson {
 class FileLesson {
  public:
   // `base` is the base's root view, `shown` the learner's, which shows the host's programs as well.
-  FileLesson(const runner::RootPlan& base, const runner::RootPlan& shown) : base_(base), shown_(shown) {}
+  FileLesson(const runner::RootPlan& base, const runner::RootPlan& shown, const CallersView& view)
+      : base_(base), shown_(shown), view_(view) {}
   void opened(const std::string& path);
   void executed(const std::string& path);
 
   [[nodiscard]] bool needs_programs() const noexcept { return needs_programs_; }
   // Files of the host's programs that were opened, where no program was executed.
   [[nodiscard]] std::vector<std::string> opened_files() const;
-  // On this machine, asked for and not shown: perhaps needed, perhaps only looked for.
+  // Asked for and not shown, where the caller has pointed to: perhaps needed, perhaps only looked for.
   [[nodiscard]] const std::set<std::string>& unseen() const noexcept { return unseen_; }
+  // Elsewhere: whether this machine has them is not looked up, as the code has chosen the names.
+  [[nodiscard]] const std::set<std::string>& unknown() const noexcept { return unknown_; }
 
  private:
+  void miss(const std::string& name);
+
   const runner::RootPlan& base_;
   const runner::RootPlan& shown_;
+  const CallersView& view_;
   bool needs_programs_ = false;
   std::set<std::string> opened_;
   std::set<std::string> unseen_;
+  std::set<std::string> unknown_;
 };
 
 // Everything that goes into the file.
@@ -88,6 +96,7 @@ struct Lesson {
   bool needs_programs = false;
   std::vector<std::string> opened_files;
   std::set<std::string> unseen;
+  std::set<std::string> unknown;
   std::set<std::string> unreached;  // addresses outside the sandbox's own network
   std::vector<runner::Denial> refused;
 };

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/callers_view.h"
 #include "cli/console.h"
 #include "cli/installation.h"
 #include "cli/policy_loader.h"
@@ -82,10 +83,14 @@ int main_program(int argc, char** argv) {
   if (!work) return fail(console, options, *reports, work.error(), exit_status_of(work.error()));
   const std::string name = work->name;
   RunHooks hooks;
-  hooks.on_plan = [&reports](const runner::RootPlan& plan) { return reports->settle(plan); };
+  CallersView view = look_around(*work);
+  hooks.on_plan = [&](const runner::RootPlan& plan) {
+    view.plan = plan;
+    return reports->settle(plan);
+  };
   auto outcome = run_work(console, options, *policy, std::move(*work), std::move(hooks));
   if (!outcome) return fail(console, options, *reports, outcome.error());
-  explain_outcome(console, *outcome, *policy);
+  explain_outcome(console, *outcome, *policy, view);
   const bool is_written = write_reports(console, *reports, *outcome, name);
   return is_written ? runner::process_exit_code(*outcome) : static_cast<int>(kSetUpFailed);
 }

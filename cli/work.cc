@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -129,6 +130,12 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
     job.cwd = visible.empty() ? plan.work_dir : visible;
     const std::string beside = script_dir.empty() ? "" : plan.inside(script_dir);
     job.path = {beside.empty() ? job.cwd : beside};
+    // "--ro words.py": of the script's directory the code sees that file alone, and can import it.
+    const auto lies_beside = [&](const runner::PlannedBind& bind) {
+      return fs::path(bind.target).parent_path() == script_dir;
+    };
+    if (beside.empty() && !script_dir.empty() && std::any_of(plan.binds.begin(), plan.binds.end(), lies_beside))
+      job.path.insert(job.path.begin(), script_dir);
     return on_plan ? on_plan(plan) : Result<void>{};
   };
 

@@ -399,6 +399,28 @@ class Planner {
 
 }  // namespace
 
+bool RootPlan::shows(const std::string& path) const {
+  for (const char* own : {"/proc", kGuestPath})
+    if (lies_below(path, own)) return true;
+  // The private file systems that the policy has, and /dev.
+  for (const std::string& own : writable)
+    if (lies_below(path, own)) return true;
+  for (const PlannedBind& bind : binds)
+    if (lies_below(path, bind.target)) return true;
+  for (const PlannedEntry& entry : entries) {
+    const std::string name = "/" + entry.path;
+    if (entry.kind != child::EntryKind::kSymlink) {
+      if (name == path) return true;
+    } else if (lies_below(path, name)) {  // /lib: "usr/lib"
+      const std::string to = entry.content.starts_with('/')
+                                 ? entry.content
+                                 : (parent_of(name) == "/" ? "" : parent_of(name)) + "/" + entry.content;
+      if (!lies_below(to, name) && shows(to + path.substr(name.size()))) return true;
+    }
+  }
+  return false;
+}
+
 std::string RootPlan::inside(const std::string& host_path) const {
   const std::string real = real_path(host_path).value_or(host_path);
   const PlannedBind* best = nullptr;

@@ -53,6 +53,9 @@ struct RootPlan {
   std::string work_dir;                    // the private working directory; "/" where the policy leaves it out
   std::vector<std::string> site_packages;  // to append to sys.path
 
+  // Whether a name inside is shown by a bind, or is a place of the sandbox's own. From the plan alone: nothing is
+  // looked up, so links below a bind are not followed.
+  [[nodiscard]] bool shows(const std::string& path) const;
   // Where a host path is visible inside; empty when it is not.
   std::string inside(const std::string& host_path) const;
 };

@@ -1,5 +1,6 @@
 #include "cli/console.h"
 
+#include "cli/callers_view.h"
 #include "cli/policy_loader.h"
 #include "tests/cli/support.h"
 
@@ -11,7 +12,7 @@ using runner::OutcomeKind;
 std::string said(const runner::RunOutcome& outcome, bool is_quiet = false, bool is_verbose = false) {
   const auto policy = load_policy("strict");
   testing::internal::CaptureStderr();
-  explain_outcome(Console("progtc-run", is_quiet, is_verbose), outcome, *policy);
+  explain_outcome(Console("progtc-run", is_quiet, is_verbose), outcome, *policy, CallersView{});
   return testing::internal::GetCapturedStderr();
 }
 runner::RunOutcome outcome_of(OutcomeKind kind, std::string cause) {
@@ -66,11 +67,11 @@ TEST(ConsoleTest, HintsAtWhatTheErrorMeansHere) {
   outcome.claim = runner::GuestClaim{};
   outcome.claim->error_type = "FileNotFoundError";
   outcome.claim->error_errno = ENOENT;
-  outcome.claim->error_filename = "/proc/version";
-  EXPECT_NE(said(outcome).find("'/proc/version' is on this machine, but the sandbox does not show it"),
-            std::string::npos);
-  outcome.claim->error_filename = "/no/such/file";
-  EXPECT_EQ(said(outcome), "");
+  outcome.claim->error_filename = "/no/such\nfile\x1b";
+  EXPECT_EQ(
+      said(outcome),
+      "progtc-run: '/no/such file\\x1b' is outside of what the sandbox shows, whether or not this machine has it\n"
+      "  rule:  filesystem (policy strict)\n");
   outcome.claim->error_errno = 0;
   outcome.claim->error_type = "ModuleNotFoundError";
   outcome.claim->error_message = "No module named 'x\x1b'";
