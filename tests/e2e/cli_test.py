@@ -632,7 +632,7 @@ except OSError: pass
             process = self.lab.start(self.lab.command("-c", code))
             out, _ = process.communicate(timeout=60)
             distances.add((int(out) - process.pid) % 4096)
-        self.assertEqual(len(distances), 3)
+        self.assertGreater(len(distances), 1)  # two may be equal by chance
 
     def test_a_result_that_cannot_be_written_is_125_whatever_the_code_says(self):
         for status in (0, 3):
