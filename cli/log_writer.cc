@@ -68,7 +68,7 @@ LogWriter::~LogWriter() {
   state_->has_ended.wait_for(lock, kLastLines, [&] { return state_->is_over; });
 }
 
-void LogWriter::put(std::string line) {
+void LogWriter::put(std::string_view line) {
   const std::lock_guard lock(state_->mutex);
   if (state_->queue.size() + line.size() > state_->bounds.queue_bytes) {
     ++state_->dropped;

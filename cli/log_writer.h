@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace progtc::cli {
 
@@ -28,7 +29,7 @@ class LogWriter {
   LogWriter& operator=(const LogWriter&) = delete;
 
   // `line` comes with its end. Never waits. From any thread.
-  void put(std::string line);
+  void put(std::string_view line);
   // Lines dropped, ever.
   [[nodiscard]] std::uint64_t dropped() const;
 

@@ -16,7 +16,7 @@
 #include "runner/guest/control.h"
 
 /* In every version's library, in the limited API since 3.10. */
-extern const char* PyUnicode_AsUTF8AndSize(PyObject* text, Py_ssize_t* size);
+extern const char* PyUnicode_AsUTF8AndSize(PyObject* text, Py_ssize_t* size);  // NOLINT: the name is CPython's
 
 static struct progtc_output* output;
 static PyThread_type_lock writing;

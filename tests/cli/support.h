@@ -69,6 +69,7 @@ inline ProgramEnd run_program(const std::vector<std::string>& words, const std::
   (void)!::write(fds[0], input.data(), input.size());
   (void)::lseek(fds[0], 0, SEEK_SET);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   const pid_t pid = ::fork();

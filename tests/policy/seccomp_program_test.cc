@@ -233,7 +233,7 @@ TEST(SeccompProgramTest, SocketOptionsAreListedByLevel) {
 }
 
 TEST(SeccompProgramTest, LocksThatOnlyTheCodeItselfCouldMeetAreAnsweredAsTaken) {
-  const auto kTaken = static_cast<std::uint32_t>(SECCOMP_RET_ERRNO);
+  const auto taken = static_cast<std::uint32_t>(SECCOMP_RET_ERRNO);
   const Policy strict = shipped("strict");
   Policy writable = strict;
   writable.filesystem.binds.push_back({.source = "/a", .target = "", .is_writable = true});
@@ -242,8 +242,8 @@ TEST(SeccompProgramTest, LocksThatOnlyTheCodeItselfCouldMeetAreAnsweredAsTaken) 
   Policy clones = strict;
   clones.syscalls.rules.push_back({.call = "clone", .argument = 0, .mask = 1, .values = {0}});
   for (const std::uint64_t command : {F_SETLK, F_SETLKW}) {
-    EXPECT_EQ(Filter(strict)(__NR_fcntl, {3, command}), kTaken);
-    EXPECT_EQ(Filter(strict)(__NR_fcntl, {3, command | kGarbage}), kTaken);
+    EXPECT_EQ(Filter(strict)(__NR_fcntl, {3, command}), taken);
+    EXPECT_EQ(Filter(strict)(__NR_fcntl, {3, command | kGarbage}), taken);
     for (const Policy& shares : {writable, forks, clones, shipped("ci"), shipped("standard"), shipped("permissive")})
       EXPECT_EQ(Filter(shares)(__NR_fcntl, {3, command}), kAllowed);
   }
