@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "cli/text.h"
 #include "runner/sys/file.h"
 #include "runner/sys/random.h"
 #include "runner/sys/unique_fd.h"
@@ -47,7 +48,7 @@ Result<std::string> stored_key(bool may_make_one) {
   const std::string key = sys::random_hex(24);
   PROGTC_CHECK(sys::make_directories(fs::path(path).parent_path().string(), 0700));
   PROGTC_CHECK(sys::write_file_atomically(path, key + "\n", 0600));
-  (void)std::fprintf(stderr, "progtc serve: made an API key, kept in %s: %s\n", path.c_str(), key.c_str());
+  (void)std::fprintf(stderr, "progtc serve: made an API key, kept in %s: %s\n", to_line(path).c_str(), key.c_str());
   return key;
 }
 

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -61,29 +60,22 @@ std::string Console::paint(const char* code, const std::string& text) const {
 }
 
 void Console::error(const std::string& text) const {
-  (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), paint(kRed, to_terminal(text)).c_str());
-}
-
-// Names and words of the code's may be in there: no control character, and one line is one line.
-std::string one_line(const std::string& text) {
-  std::string line = to_terminal(text);
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  return line;
+  (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), paint(kRed, to_line(text)).c_str());
 }
 
 void Console::note(const std::string& text) const {
-  if (!is_quiet_) (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), one_line(text).c_str());
+  if (!is_quiet_) (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), to_line(text).c_str());
 }
 
 void Console::detail(const std::string& text) const {
-  if (is_verbose_) (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), paint(kDim, one_line(text)).c_str());
+  if (is_verbose_) (void)std::fprintf(stderr, "%s: %s\n", program_.c_str(), paint(kDim, to_line(text)).c_str());
 }
 
 void Console::paragraph(const std::string& headline, const std::string& rule, const std::string& fix) const {
   if (is_quiet_) return;
-  std::string text = program_ + ": " + paint(kYellow, one_line(headline)) + "\n";
-  text += "  rule:  " + rule + "\n";
-  if (!fix.empty()) text += "  allow: " + fix + "\n";
+  std::string text = program_ + ": " + paint(kYellow, to_line(headline)) + "\n";
+  text += "  rule:  " + to_line(rule) + "\n";
+  if (!fix.empty()) text += "  allow: " + to_line(fix) + "\n";
   (void)std::fputs(text.c_str(), stderr);
 }
 

@@ -9,6 +9,7 @@ namespace progtc::cli {
 struct CallersView;
 
 // What a program of ours says on stderr, in colour only on a terminal that wants it (NO_COLOR is honoured).
+// Words of the code's may be in any part: each part is one line (to_line).
 class Console {
  public:
   Console(std::string program, bool is_quiet, bool is_verbose);

@@ -38,7 +38,7 @@ Result<bridge::RemoteOutcome> execute(const bridge::ServerAddress& address, cons
 
 int check_daemon(const std::string& text) {
   const auto say = [&](const char* status, const std::string& detail) {
-    (void)std::printf("%sdaemon %s: %s\n", status, to_terminal(text).c_str(), to_terminal(detail).c_str());
+    (void)std::printf("%sdaemon %s: %s\n", status, to_line(text).c_str(), to_line(detail).c_str());
   };
   const auto address = bridge::parse_server_address(text);
   if (!address) {

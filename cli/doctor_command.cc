@@ -67,8 +67,8 @@ std::string doctor_text(const std::vector<runner::Probe>& probes) {
   for (const runner::Probe& probe : probes) {
     std::string status = runner::to_string(probe.status);
     status.resize(8, ' ');
-    text += status + probe.name + ": " + to_terminal(probe.detail) + "\n";
-    for (const std::string& advice : probe.advice) text += "          -> " + to_terminal(advice) + "\n";
+    text += status + probe.name + ": " + to_line(probe.detail) + "\n";
+    for (const std::string& advice : probe.advice) text += "          -> " + to_line(advice) + "\n";
   }
   return text;
 }

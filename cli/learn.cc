@@ -371,11 +371,7 @@ void write_options(Writer& writer, const Lesson& lesson, const std::string& reas
 }
 
 // One line of a comment, whatever the code put into it.
-std::string comment(const std::string& text) {
-  std::string line = to_terminal(text);
-  std::replace(line.begin(), line.end(), '\n', ' ');
-  return "// " + line + "\n";
-}
+std::string comment(const std::string& text) { return "// " + to_line(text) + "\n"; }
 
 }  // namespace
 
@@ -540,7 +536,7 @@ std::string to_policy_text(const Lesson& lesson) {
 
 int learn_policy(const Console& console, const ProgtcOptions& options) {
   const auto fail = [&](const Error& failure) {
-    console.error(to_terminal(failure.context));
+    console.error(failure.context);
     return 1;
   };
   if (auto checked = check_options(options.run); !checked) return fail(checked.error());

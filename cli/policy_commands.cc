@@ -30,7 +30,7 @@ using Arguments = std::array<std::uint64_t, 6>;
 void print(const std::string& text) { (void)std::fputs(text.c_str(), stdout); }
 
 int fail(const Console& console, const Error& failure) {
-  console.error(to_terminal(failure.context));
+  console.error(failure.context);
   return 1;
 }
 
@@ -90,7 +90,7 @@ std::string allowed_by(const policy::Policy& policy, std::string_view name) {
 
 std::string line(const char* key, const std::string& text) {
   return std::string("  ") + key + std::string(8 - std::min<std::size_t>(7, std::char_traits<char>::length(key)), ' ') +
-         text + "\n";
+         to_line(text) + "\n";
 }
 
 std::string explain_group(const policy::Policy& policy, const policy::SyscallGroup& group) {
@@ -134,9 +134,9 @@ const runner::PlannedBind* bind_of(const runner::RootPlan& plan, const std::stri
 
 std::string explain_private(const std::string& place, const std::string& path) {
   if (place == "/proc")
-    return path + ": private to each run\n" +
+    return to_line(path) + ": private to each run\n" +
            line("what", "a fresh /proc with the sandbox's own processes and nothing else; the host's is not visible");
-  return path + ": private to each run, writable\n" +
+  return to_line(path) + ": private to each run, writable\n" +
          line("what", place + " is in memory, empty at the start and gone at the end; the host's is not visible");
 }
 
@@ -166,11 +166,11 @@ int check_policies(const std::vector<std::string>& files) {
     // What the filter cannot express shows only when it is compiled.
     const auto filter = policy ? policy::compile_seccomp(*policy) : Result<policy::SeccompProgram>(policy.error());
     if (filter) {
-      print(file + ": ok\n");
+      print(to_line(file) + ": ok\n");
     } else if (policy) {
-      print(file + ": " + to_terminal(filter.error().context) + "\n");
+      print(to_line(file + ": " + filter.error().context) + "\n");
     } else {
-      print(to_terminal(policy.error().context) + "\n");
+      print(to_line(policy.error().context) + "\n");
     }
     is_right = is_right && filter.has_value();
   }
@@ -182,7 +182,7 @@ Result<std::string> explain_call(const policy::Policy& policy, const std::string
   if (auto known = policy::check_syscall(name); !known) return known.error();
   const std::string by_policy = " (policy " + policy.name + ")\n";
   const auto number = policy::syscall_number(name);
-  if (!number) return name + ": not in this machine's table of calls, so it answers ENOSYS" + by_policy;
+  if (!number) return to_line(name) + ": not in this machine's table of calls, so it answers ENOSYS" + by_policy;
   PROGTC_TRY(const auto all, policy::permissions(policy.syscalls, policy.network));
   PROGTC_TRY(const auto filter, policy::compile_seccomp(policy));
   const auto found = all.find(name);
@@ -232,7 +232,7 @@ std::string explain_path(const policy::Policy& policy, const runner::RootPlan& p
   if (!inside.empty()) {
     const runner::PlannedBind* bind = bind_of(plan, inside);
     const bool is_writable = bind && bind->is_writable;
-    std::string text = path + ": visible, " + (is_writable ? "writable" : "read-only") + by_policy + "\n";
+    std::string text = to_line(path) + ": visible, " + (is_writable ? "writable" : "read-only") + by_policy + "\n";
     if (inside != path) text += line("as", inside);
     if (bind) text += line("rule", std::string("filesystem.") + (is_writable ? "rw" : "ro") + ": " + bind->origin);
     if (bind && bind->source != path)
@@ -249,18 +249,19 @@ std::string explain_path(const policy::Policy& policy, const runner::RootPlan& p
     if ("/" + entry.path != path) continue;
     switch (entry.kind) {
       case child::EntryKind::kFile:
-        return path + ": made up for the sandbox, read-only" + by_policy + "\n" +
+        return to_line(path) + ": made up for the sandbox, read-only" + by_policy + "\n" +
                line("what", "the host's own file is not visible");
       case child::EntryKind::kSymlink:
-        return path + ": visible, a link to " + entry.content + by_policy + "\n";
+        return to_line(path) + ": visible, a link to " + to_line(entry.content) + by_policy + "\n";
       case child::EntryKind::kDirectory:
-        return path + ": a directory of the sandbox that holds only what is shown below it" + by_policy + "\n" +
+        return to_line(path) + ": a directory of the sandbox that holds only what is shown below it" + by_policy +
+               "\n" +
                line("allow", "the whole: --ro " + path + ", or \"filesystem\": {\"ro\": [\"+" + path +
                                  "\"], \"reason\": \"…\"}");
     }
   }
   std::error_code failed;
-  std::string text = path + ": not visible" + by_policy + "\n";
+  std::string text = to_line(path) + ": not visible" + by_policy + "\n";
   if (!fs::exists(path, failed)) {
     text += line("what", "this machine has no such file" + std::string(failed ? " that you may see" : ""));
     return text;
@@ -309,8 +310,7 @@ int explain_policy(const Console& console, const std::string& name_or_file, cons
   const auto plan = plan_root_here(*policy);
   if (!plan) return fail(console, plan.error());
   const std::string file = fs::path(what).lexically_normal().string();
-  print(to_terminal(
-      explain_path(*policy, *plan, file, plan->inside(file).empty() ? named_set_showing(*policy, file) : "")));
+  print(explain_path(*policy, *plan, file, plan->inside(file).empty() ? named_set_showing(*policy, file) : ""));
   return 0;
 }
 

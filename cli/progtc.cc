@@ -14,6 +14,7 @@
 #include "cli/progtc_options.h"
 #include "cli/remote_run.h"
 #include "cli/serve_command.h"
+#include "cli/text.h"
 #include "cli/tools_commands.h"
 
 namespace progtc::cli {
@@ -57,7 +58,7 @@ std::optional<int> parse(CLI::App& app, ProgtcOptions& options, const std::vecto
   } catch (const CLI::Success& asked_for) {  // --help, --version
     return app.exit(asked_for);
   } catch (const CLI::ParseError& wrong) {
-    (void)std::fprintf(stderr, "progtc: %s\nprogtc: --help lists the commands\n", wrong.what());
+    (void)std::fprintf(stderr, "progtc: %s\nprogtc: --help lists the commands\n", to_line(wrong.what()).c_str());
     return kWrongUsage;
   }
   options.run.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
@@ -77,7 +78,7 @@ int main_program(int argc, char** argv) {
     // Once more, with the file's words in front of those that were typed.
     const auto words = read_serve_config(options.serve.config, *app.get_subcommand("serve"));
     if (!words) {
-      (void)std::fprintf(stderr, "progtc serve: %s\n", words.error().context.c_str());
+      (void)std::fprintf(stderr, "progtc serve: %s\n", to_line(words.error().context).c_str());
       return kWrongUsage;
     }
     arguments.insert(arguments.begin() + 1, words->begin(), words->end());
@@ -97,7 +98,7 @@ int main(int argc, char** argv) {
   try {
     return progtc::cli::main_program(argc, argv);
   } catch (const std::exception& bug) {
-    (void)std::fprintf(stderr, "progtc: a bug of ours: %s\n", bug.what());
+    (void)std::fprintf(stderr, "progtc: a bug of ours: %s\n", progtc::cli::to_line(bug.what()).c_str());
     return 1;
   }
 }

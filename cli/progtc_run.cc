@@ -12,6 +12,7 @@
 #include "cli/policy_loader.h"
 #include "cli/remote_run.h"
 #include "cli/run_options.h"
+#include "cli/text.h"
 #include "cli/work.h"
 #include "policy/decode.h"
 
@@ -42,7 +43,7 @@ int execute_beside(const std::string& program, const char* command, std::vector<
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
   ::execv(path.c_str(), words.data());
-  (void)std::fprintf(stderr, "progtc-run: cannot execute '%s', which --connect needs\n", path.c_str());
+  (void)std::fprintf(stderr, "progtc-run: cannot execute '%s', which --connect needs\n", to_line(path).c_str());
   return kSetUpFailed;
 }
 
@@ -59,7 +60,7 @@ int main_program(int argc, char** argv) {
   } catch (const CLI::Success& asked_for) {  // --help, --version
     return app.exit(asked_for);
   } catch (const CLI::ParseError& wrong) {
-    (void)std::fprintf(stderr, "progtc-run: %s\nprogtc-run: --help lists the options\n", wrong.what());
+    (void)std::fprintf(stderr, "progtc-run: %s\nprogtc-run: --help lists the options\n", to_line(wrong.what()).c_str());
     return kSetUpFailed;
   }
   if (options.connect) return execute_beside("progtc", kRemoteRun, arguments);
@@ -103,7 +104,7 @@ int main(int argc, char** argv) {
   try {
     return progtc::cli::main_program(argc, argv);
   } catch (const std::exception& bug) {
-    (void)std::fprintf(stderr, "progtc-run: a bug of ours: %s\n", bug.what());
+    (void)std::fprintf(stderr, "progtc-run: a bug of ours: %s\n", progtc::cli::to_line(bug.what()).c_str());
     return 125;
   }
 }

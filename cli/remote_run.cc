@@ -87,7 +87,7 @@ int remote_run(const std::vector<std::string>& arguments) {
     // CLI11 takes the words in reverse.
     app.parse(std::vector<std::string>(arguments.rend() - static_cast<std::ptrdiff_t>(own), arguments.rend()));
   } catch (const CLI::Error& wrong) {  // progtc-run has parsed them before
-    (void)std::fprintf(stderr, "progtc-run: %s\n", wrong.what());
+    (void)std::fprintf(stderr, "progtc-run: %s\n", to_line(wrong.what()).c_str());
     return kSetUpFailed;
   }
   options.rest.assign(arguments.begin() + static_cast<std::ptrdiff_t>(own), arguments.end());
@@ -137,9 +137,9 @@ int remote_run(const std::vector<std::string>& arguments) {
     write(stderr, outcome.err);
   }
   for (const runner::Denial& denial : outcome.denials)
-    console.paragraph("denied: " + to_terminal(denial.call), to_terminal(denial.rule), to_terminal(denial.fix));
+    console.paragraph("denied: " + denial.call, denial.rule, denial.fix);
   if (outcome.ending != bridge::Ending::kSuccess && outcome.exit_kind != "exited")
-    console.note(to_terminal(outcome.cause.empty() ? outcome.message : outcome.cause));
+    console.note(outcome.cause.empty() ? outcome.message : outcome.cause);
   return status_of(outcome);
 }
 

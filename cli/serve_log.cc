@@ -32,7 +32,7 @@ std::string line_of(bool is_json, const std::string& event, const ServeLog::Fiel
   line = now() + " " + event;
   for (const auto& [key, value] : fields) {
     const bool is_plain = !value.empty() && value.find_first_of(" \"=\n\t") == std::string::npos;
-    line += " " + key + "=" + (is_plain ? to_terminal(value) : bridge::encode_string(to_terminal(value)));
+    line += " " + key + "=" + (is_plain ? to_line(value) : bridge::encode_string(to_line(value)));
   }
   return line + "\n";
 }

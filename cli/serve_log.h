@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/log_writer.h"
+#include "cli/text.h"
 
 namespace progtc::cli {
 
@@ -17,7 +18,7 @@ class ServeLog {
   void event(const std::string& event, const Fields& fields);
   void error(const std::string& text) { event("error", {{"message", text}}); }
   // A line for whoever started the daemon, in plain text whatever the format.
-  void say(const std::string& text) { writer_.put("progtc serve: " + text + "\n"); }
+  void say(const std::string& text) { writer_.put("progtc serve: " + to_line(text) + "\n"); }
   [[nodiscard]] std::uint64_t dropped() const { return writer_.dropped(); }
 
  private:

@@ -28,6 +28,12 @@ unsigned code_point(std::string_view character) {
   return code;
 }
 
+// Unicode Standard Annex 9, section 2: marks, embeddings, overrides and isolates.
+bool is_bidirectional_mark(unsigned code) {
+  return code == 0x061C || code == 0x200E || code == 0x200F || (code >= 0x202A && code <= 0x202E) ||
+         (code >= 0x2066 && code <= 0x2069);
+}
+
 }  // namespace
 
 std::string to_xml(std::string_view bytes) {
@@ -53,14 +59,18 @@ std::string to_xml(std::string_view bytes) {
   return text;
 }
 
-std::string to_terminal(std::string_view bytes) {
+std::string to_line(std::string_view bytes) {
   std::string text;
   for_each_character(bytes, [&](std::string_view character) {
     const unsigned code = code_point(character);
     char escaped[16] = {};
-    if ((code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7F && code < 0xA0)) {
+    if (code == '\n' || code == '\t' || code == '\r') {
+      text += code == '\n' ? "\\n" : code == '\t' ? "\\t" : "\\r";
+      return;
+    }
+    if (code < 0x20 || (code >= 0x7F && code < 0xA0)) {
       (void)std::snprintf(escaped, sizeof escaped, "\\x%02x", code);
-    } else if ((code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069)) {
+    } else if (code == 0x2028 || code == 0x2029 || is_bidirectional_mark(code)) {
       (void)std::snprintf(escaped, sizeof escaped, "\\u%04x", code);
     }
     if (escaped[0] != '\0')

@@ -10,8 +10,8 @@ Result<std::shared_ptr<bridge::ToolHost>> load_tools(const std::string& director
   if (directory.empty()) return std::shared_ptr<bridge::ToolHost>();
   auto found = bridge::load_tool_directory(directory);
   if (!found) return with_context("--tools", found.error());
-  for (const std::string& problem : found->problems) console.note("tools: " + to_terminal(problem));
-  for (const std::string& warning : found->warnings) console.note("tools: " + to_terminal(warning));
+  for (const std::string& problem : found->problems) console.note("tools: " + problem);
+  for (const std::string& warning : found->warnings) console.note("tools: " + warning);
   return std::shared_ptr<bridge::ToolHost>(std::make_shared<bridge::CliToolHost>(std::move(found->tools)));
 }
 

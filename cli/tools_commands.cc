@@ -23,7 +23,7 @@ namespace {
 namespace asio = boost::asio;
 
 int fail(const Console& console, const Error& failure) {
-  console.error(to_terminal(failure.context));
+  console.error(failure.context);
   return 1;
 }
 
@@ -68,14 +68,14 @@ Result<std::string> to_kwargs(const std::vector<std::string>& words, const std::
 int list_tools(const Console& console, const std::string& directory) {
   auto found = bridge::load_tool_directory(directory);
   if (!found) return fail(console, found.error());
-  for (const std::string& problem : found->problems) console.note(to_terminal(problem));
+  for (const std::string& problem : found->problems) console.note(problem);
   const bridge::CliToolHost host(std::move(found->tools));
   const auto tools = host.list();
   std::size_t width = 0;
   for (const bridge::ToolInfo& tool : tools) width = std::max(width, tool.name.size());
   for (const bridge::ToolInfo& tool : tools) {
     std::string described = tool.description.substr(0, tool.description.find('\n'));
-    print(to_terminal(tool.name + std::string(width - tool.name.size() + 2, ' ') + described) + "\n");
+    print(to_line(tool.name + std::string(width - tool.name.size() + 2, ' ') + described) + "\n");
   }
   return 0;
 }
@@ -83,9 +83,9 @@ int list_tools(const Console& console, const std::string& directory) {
 int check_tools(const Console& console, const std::string& directory) {
   const auto found = bridge::load_tool_directory(directory);
   if (!found) return fail(console, found.error());
-  for (const bridge::ToolSpec& tool : found->tools) print(to_terminal(tool.file + ": ok: " + tool.name) + "\n");
-  for (const std::string& warning : found->warnings) print(to_terminal(warning) + " (loaded)\n");
-  for (const std::string& problem : found->problems) print(to_terminal(problem) + "\n");
+  for (const bridge::ToolSpec& tool : found->tools) print(to_line(tool.file + ": ok: " + tool.name) + "\n");
+  for (const std::string& warning : found->warnings) print(to_line(warning) + " (loaded)\n");
+  for (const std::string& problem : found->problems) print(to_line(problem) + "\n");
   if (found->tools.empty() && found->problems.empty()) console.note("no *.yaml file in '" + directory + "'");
   return found->problems.empty() ? 0 : 1;
 }
@@ -93,7 +93,7 @@ int check_tools(const Console& console, const std::string& directory) {
 int call_tool(const Console& console, const ProgtcOptions& options) {
   auto found = bridge::load_tool_directory(options.directory);
   if (!found) return fail(console, found.error());
-  for (const std::string& problem : found->problems) console.note(to_terminal(problem));
+  for (const std::string& problem : found->problems) console.note(problem);
   bridge::CliToolHost host(std::move(found->tools));
   bridge::ToolCall call;
   call.id = std::string(32, '0');

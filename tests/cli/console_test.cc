@@ -61,6 +61,39 @@ TEST(ConsoleTest, DenialsComeWithRuleAndFix) {
   EXPECT_NE(text.find("and 5 further kinds of denied calls (-v shows them)"), std::string::npos) << text;
   EXPECT_EQ(said(outcome, false, true).find("further kinds"), std::string::npos);
 }
+TEST(ConsoleTest, EveryPartOfEveryPrinterIsOneLine) {
+  const std::string hostile = "a\nprogtc-run: forged\r\x1b[2K\u2028b";
+  const std::string shown = "a\\nprogtc-run: forged\\r\\x1b[2K\\u2028b";
+  const Console console("progtc-run", false, true);
+  testing::internal::CaptureStderr();
+  console.error(hostile);
+  console.note(hostile);
+  console.detail(hostile);
+  console.paragraph(hostile, hostile, hostile);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "progtc-run: " + shown + "\nprogtc-run: " + shown +
+                                                        "\nprogtc-run: " + shown + "\nprogtc-run: " + shown +
+                                                        "\n  rule:  " + shown + "\n  allow: " + shown + "\n");
+}
+TEST(ConsoleTest, NoPartOfAnOutcomeBeginsALine) {
+  const std::string hostile = "a\nprogtc-run: forged";
+  for (const OutcomeKind kind : {OutcomeKind::kExited, OutcomeKind::kTimeout, OutcomeKind::kSetupFailed,
+                                 OutcomeKind::kProtocolViolation, OutcomeKind::kSignaled}) {
+    runner::RunOutcome outcome = outcome_of(kind, hostile);
+    outcome.exit_code = 1;
+    outcome.claim = runner::GuestClaim{};
+    outcome.claim->error_type = "FileNotFoundError";
+    outcome.claim->error_errno = ENOENT;
+    outcome.claim->error_filename = "/" + hostile;
+    outcome.claim->error_message = hostile;
+    outcome.denials.push_back({hostile, hostile, hostile, 1});
+    outcome.degraded.push_back(hostile);
+    outcome.notes.push_back(hostile);
+    outcome.enforced_by["memory"] = hostile;
+    const std::string text = said(outcome, false, true);
+    EXPECT_NE(text.find("\\nprogtc-run: forged"), std::string::npos) << text;
+    EXPECT_EQ(text.find("\nprogtc-run: forged"), std::string::npos) << text;
+  }
+}
 TEST(ConsoleTest, HintsAtWhatTheErrorMeansHere) {
   runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "status 1");
   outcome.exit_code = 1;
@@ -70,7 +103,7 @@ TEST(ConsoleTest, HintsAtWhatTheErrorMeansHere) {
   outcome.claim->error_filename = "/no/such\nfile\x1b";
   EXPECT_EQ(
       said(outcome),
-      "progtc-run: '/no/such file\\x1b' is outside of what the sandbox shows, whether or not this machine has it\n"
+      "progtc-run: '/no/such\\nfile\\x1b' is outside of what the sandbox shows, whether or not this machine has it\n"
       "  rule:  filesystem (policy strict)\n");
   outcome.claim->error_errno = 0;
   outcome.claim->error_type = "ModuleNotFoundError";

@@ -118,13 +118,17 @@ TEST(TextTest, XmlHoldsNoControlCharacters) {
   EXPECT_EQ(to_xml("\xEF\xBF\xBE"), "\xEF\xBF\xBD");  // U+FFFE is no character of XML 1.0
   EXPECT_EQ(to_xml("größe 😀"), "größe 😀");
 }
-TEST(TextTest, ATerminalSeesNoEscapes) {
-  EXPECT_EQ(to_terminal("a\x1b]0;x\x07\n\tb\x7f"), "a\\x1b]0;x\\x07\n\tb\\x7f");
-  EXPECT_EQ(to_terminal("\xC2\x9B"
-                        "31m"),
-            "\\x9b31m");  // the one-character form of ESC [
-  EXPECT_EQ(to_terminal("\xC2\xA0größe"), "\xC2\xA0größe");
-  EXPECT_EQ(to_terminal("a\u202Eb\u2066c"), "a\\u202eb\\u2066c");  // text that reads in another order than it is
+TEST(TextTest, ALineIsOneLineWithoutEscapes) {
+  EXPECT_EQ(to_line("a\x1b]0;x\x07\n\r\tb\x7f"), "a\\x1b]0;x\\x07\\n\\r\\tb\\x7f");
+  EXPECT_EQ(to_line("\xC2\x9B"
+                    "31m"),
+            "\\x9b31m");                    // the one-character form of ESC [
+  EXPECT_EQ(to_line("\xC2\x85"), "\\x85");  // NEL, a line end to some readers
+  EXPECT_EQ(to_line("a\u2028b\u2029c"), "a\\u2028b\\u2029c");
+  EXPECT_EQ(to_line("\xFF\n"), "\uFFFD\\n");
+  EXPECT_EQ(to_line("\xC2\xA0größe"), "\xC2\xA0größe");
+  // Text that reads in another order than it is.
+  EXPECT_EQ(to_line("a\u202Eb\u2066c\u200Fd\u061Ce"), "a\\u202eb\\u2066c\\u200fd\\u061ce");
 }
 
 }  // namespace
