@@ -136,8 +136,10 @@ int remote_run(const std::vector<std::string>& arguments) {
     write(stdout, outcome.out);
     write(stderr, outcome.err);
   }
-  for (const runner::Denial& denial : outcome.denials)
-    console.paragraph("denied: " + denial.call, denial.rule, denial.fix);
+  // As a local run says it (explain_outcome).
+  if (status_of(outcome) != 0 || console.is_verbose())
+    for (const runner::Denial& denial : outcome.denials)
+      console.paragraph("denied: " + denial.call, denial.rule, denial.fix);
   if (outcome.ending != bridge::Ending::kSuccess && outcome.exit_kind != "exited")
     console.note(outcome.cause.empty() ? outcome.message : outcome.cause);
   return status_of(outcome);

@@ -51,7 +51,8 @@ TEST(ConsoleTest, QuietLeavesErrorsOfTheSetUp) {
             "progtc-run: the sandbox could not be set up: no python\n");
 }
 TEST(ConsoleTest, DenialsComeWithRuleAndFix) {
-  runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "the code ended");
+  runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "status 1");
+  outcome.exit_code = 1;
   outcome.denials.push_back({"socket(AF_INET, SOCK_STREAM, 0)", "network: none", "FIX", 3});
   EXPECT_EQ(said(outcome),
             "progtc-run: denied: socket(AF_INET, SOCK_STREAM, 0), 3 times\n  rule:  network: none (policy strict)\n  "
@@ -60,6 +61,16 @@ TEST(ConsoleTest, DenialsComeWithRuleAndFix) {
   const std::string text = said(outcome);
   EXPECT_NE(text.find("and 5 further kinds of denied calls (-v shows them)"), std::string::npos) << text;
   EXPECT_EQ(said(outcome, false, true).find("further kinds"), std::string::npos);
+}
+TEST(ConsoleTest, DenialsThatTheCodeHandledAreToldWhenAskedFor) {
+  runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "the code ended");
+  outcome.denials.push_back({"socket(AF_INET, SOCK_STREAM, 0)", "network: none", "FIX", 1});
+  EXPECT_EQ(said(outcome), "");
+  EXPECT_NE(said(outcome, false, true).find("progtc-run: denied: socket(AF_INET, SOCK_STREAM, 0)\n"),
+            std::string::npos);
+  outcome.kind = OutcomeKind::kTimeout;  // exit_code is 0 still: it says nothing of an ending like this
+  outcome.cause = "wall time reached 30s (limits.wall)";
+  EXPECT_NE(said(outcome).find("denied: socket"), std::string::npos);
 }
 TEST(ConsoleTest, EveryPartOfEveryPrinterIsOneLine) {
   const std::string hostile = "a\nprogtc-run: forged\r\x1b[2K\u2028b";

@@ -228,6 +228,13 @@ class Endings(CliTest):
         self.assert_prints(ended, "denied\n")
         self.assertIn("network", ended.words)
 
+    def test_a_run_that_ends_with_0_says_nothing(self):
+        code = "import socket\ntry: socket.socket()\nexcept OSError: print('denied')"
+        ended = self.run_code(code)
+        self.assert_prints(ended, "denied\n")
+        self.assertEqual(ended.words, "")
+        self.assertTrue(ended.report.denials_of("socket"))
+
     def test_a_denial_says_which_line_would_allow_it(self):
         ended = self.run_code("import socket\nsocket.socket(socket.AF_INET, socket.SOCK_STREAM)")
         self.assert_status(ended, 1)

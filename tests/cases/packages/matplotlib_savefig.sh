@@ -19,5 +19,5 @@ print(font_manager.FontProperties(fname=font_manager.findfont(font_manager.FontP
 print("saved")
 END
 for policy in ci standard; do
-  progtc-run -q --policy $policy --out $policy plot.py
+  progtc-run --policy $policy --out $policy plot.py
 done

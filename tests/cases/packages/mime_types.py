@@ -1,6 +1,6 @@
 # needs: root
 # needs: module mimetypes
-# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
 # status: 0
 # stdout: application/vnd.openxmlformats-officedocument.wordprocessingml.document
 # stdout: application/vnd.openxmlformats-officedocument.wordprocessingml.document

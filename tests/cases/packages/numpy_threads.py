@@ -1,7 +1,7 @@
 # needs: root
 # why: large enough that OpenBLAS uses its threads.
 # needs: module numpy
-# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
 # status: 0
 # stdout: 400.0
 # stdout: 400.0

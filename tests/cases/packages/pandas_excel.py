@@ -1,7 +1,7 @@
 # needs: root
 # needs: module pandas
 # needs: module openpyxl
-# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
 # status: 0
 # stdout: [1, 2]
 # stdout: [1, 2]

@@ -1,7 +1,7 @@
 # needs: root
 # why: nothing outside can be reached; the library itself works.
 # needs: module requests
-# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
 # status: 0
 # stdout: ConnectionError
 # stdout: ConnectionError

@@ -1,6 +1,6 @@
 # needs: root
 # needs: module sklearn
-# run: progtc-run -q --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
 # status: 0
 # stdout: [4.0]
 # stdout: [4.0]
