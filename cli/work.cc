@@ -161,11 +161,12 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   });
   auto handle = std::make_shared<runner::RunHandle>();
   asio::signal_set signals(executor, SIGINT, SIGTERM, SIGHUP);
-  // Every one is passed on: the second, when the first has ended the code, ends the wait for a reader that has stopped.
+  // The first is the code's, which may end in its own way. The second ends it at once; any further one ends the wait
+  // for a reader that has stopped.
   std::function<void(const boost::system::error_code&, int)> on_signal = [&](const boost::system::error_code& cancelled,
                                                                              int signal) {
     if (cancelled) return;
-    handle->cancel(signal, std::string("ended by ") + signal_name(signal));
+    handle->interrupt(signal, std::string("ended by ") + signal_name(signal));
     signals.async_wait(on_signal);
   };
   signals.async_wait(on_signal);

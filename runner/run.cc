@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -29,6 +30,7 @@
 #include "runner/parked.h"
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
+#include "runner/sys/kernel_abi.h"
 #include "runner/sys/random.h"
 #include "runner/task_group.h"
 #include "runner/template.h"
@@ -80,7 +82,9 @@ class Supervisor {
         wall_(executor),
         cpu_(executor),
         reaper_(executor),
-        flush_(executor) {
+        flush_(executor),
+        grace_(executor) {
+    handle_->on_interrupt_ = [this](int signal, std::string cause) { interrupt(signal, std::move(cause)); };
     handle_->on_cancel_ = [this](int signal, std::string cause) {
       end(OutcomeKind::kCancelled, std::move(cause), signal);
     };
@@ -94,7 +98,10 @@ class Supervisor {
     oom_event_ = std::move(parked->oom_event);
     sandbox_ = std::make_unique<Sandbox>(std::move(parked->sandbox));
   }
-  ~Supervisor() { handle_->on_cancel_ = nullptr; }
+  ~Supervisor() {
+    handle_->on_interrupt_ = nullptr;
+    handle_->on_cancel_ = nullptr;
+  }
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
@@ -264,6 +271,27 @@ class Supervisor {
     kill_soon();
   }
 
+  void interrupt(int signal, std::string cause) {
+    if (is_ended_ || is_over_ || interrupted_by_ != 0 || !is_supervised_) {
+      end(OutcomeKind::kCancelled, std::move(cause), signal);
+      return;
+    }
+    interrupted_by_ = signal;
+    interrupt_cause_ = std::move(cause);
+    if (sys::raw_pidfd_send_signal(sandbox_->worker_fd.get(), signal) == -1 && errno != ESRCH) {
+      end(OutcomeKind::kCancelled, interrupt_cause_, signal);
+      return;
+    }
+    grace_.expires_after(kInterruptGrace);
+    grace_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (!cancelled && !is_over_)
+        end(OutcomeKind::kCancelled,
+            interrupt_cause_ + ", and killed as it still ran " +
+                std::to_string(std::chrono::seconds(kInterruptGrace).count()) + " s later",
+            interrupted_by_);
+    });
+  }
+
   void stop_relaying() {
     has_stopped_relaying_ = true;
     tasks_.cancel();
@@ -280,6 +308,7 @@ class Supervisor {
   asio::awaitable<void> supervise() {
     listener_ = std::make_unique<DenialListener>(executor_, std::move(sandbox_->listener), policy_, request_.learn);
     const auto running_since = Clock::now();
+    is_supervised_ = true;
     tasks_.start(converse());
     watches_.start(listener_->listen());
     // The worker waits for its job: it is sent in a few turns of the loop, before everything else is set up.
@@ -296,6 +325,7 @@ class Supervisor {
     auto record = co_await receive_record(sandbox_->status);
     is_over_ = true;
     reaper_.cancel();
+    grace_.cancel();
     outcome_.usage.wall = since(running_since);
     outcome_.timing.run = outcome_.usage.wall;
     const auto torn_since = Clock::now();
@@ -604,6 +634,11 @@ class Supervisor {
       outcome_.cause = cpu_cause();
       return;
     }
+    if (signal == interrupted_by_) {
+      outcome_.kind = OutcomeKind::kCancelled;
+      outcome_.cause = interrupt_cause_;
+      return;
+    }
     outcome_.kind = OutcomeKind::kSignaled;
     const char* name = ::sigabbrev_np(signal);
     outcome_.cause = std::string("killed by signal ") + (name ? std::string("SIG") + name : std::to_string(signal));
@@ -641,6 +676,7 @@ class Supervisor {
   asio::steady_timer cpu_;
   asio::steady_timer reaper_;
   asio::steady_timer flush_;
+  asio::steady_timer grace_;  // of the code that was sent a signal
   std::uint64_t output_bytes_ = 0;
   std::uint64_t oom_kills_ = 0;
   std::chrono::microseconds group_before_{0};            // used by then to make a sandbox that was ready: not the run's
@@ -653,7 +689,10 @@ class Supervisor {
   bool has_stopped_relaying_ = false;  // to a reader that does not read
   bool is_ended_ = false;              // by us, with a cause
   bool is_over_ = false;               // the worker's end is known
-  std::optional<int> left_with_;       // its status, when the code said so itself
+  bool is_supervised_ = false;         // the worker has its job, or is about to get it
+  int interrupted_by_ = 0;             // the signal that the worker was sent; 0: none
+  std::string interrupt_cause_;
+  std::optional<int> left_with_;  // its status, when the code said so itself
   std::chrono::microseconds worker_used_{0};
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 // One run, from policy to outcome.
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -45,9 +46,19 @@ struct RunRequest {
   std::function<bool(const seccomp_notif&)> learn;
 };
 
-// A handle to end a run from outside: `cancel` may be called at any time, more than once.
+// How long code that was sent a signal (RunHandle::interrupt) has to end.
+inline constexpr std::chrono::seconds kInterruptGrace{2};
+
+// A handle to end a run from outside. Both functions may be called while it runs, more than once.
 class RunHandle {
  public:
+  // Sends `signal` to the worker: the code's handler runs, Python's own raises KeyboardInterrupt for SIGINT. Code that
+  // then exits by itself has ended as it says (kExited); code that dies of the signal, or still runs after
+  // kInterruptGrace, is kCancelled with `cause`. A second call, or one before the code runs, is `cancel`.
+  void interrupt(int signal, std::string cause) {
+    if (on_interrupt_) on_interrupt_(signal, std::move(cause));
+  }
+  // Kills the worker at once.
   void cancel(int signal, std::string cause) {
     if (on_cancel_) on_cancel_(signal, std::move(cause));
   }
@@ -55,6 +66,7 @@ class RunHandle {
  private:
   friend class Supervisor;
   friend class SandboxPool;
+  std::function<void(int, std::string)> on_interrupt_;
   std::function<void(int, std::string)> on_cancel_;
 };
 

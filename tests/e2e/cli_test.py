@@ -992,13 +992,92 @@ class Refusals(CliTest):
             self.assert_prints(degraded, "ran\n")
             self.assertTrue(degraded.report.degraded)
 
-    def test_the_caller_interrupts(self):
-        script = self.lab.write("wait.py", "import time\nprint('started', flush=True)\ntime.sleep(600)")
-        with self.lab.start(self.lab.command(script)) as process:
+
+
+class Signals(CliTest):
+    def interrupted(self, code, *signals):
+        """The run of `code`, which prints "started" and then is sent `signals`; each further one after a line of its own."""
+        script = self.lab.write("wait.py", "import signal, sys, time\n" + code)
+        report = self.lab.path / "report.json"
+        command = self.lab.command("--report", report, script)
+        with self.lab.start(command) as process:
+            for number in signals:
+                self.assertTrue(harness.read_line(process))
+                process.send_signal(number)
+            out, words = process.stdout.read(), process.stderr.read()  # by the same reader as read_line
+            process.wait(harness.slower(20))
+        return process.returncode, out.decode(), words.decode(), json.loads(report.read_text())
+
+    def test_an_interrupt_is_a_KeyboardInterrupt(self):
+        code = """try:
+    print('started', flush=True)
+    time.sleep(600)
+except KeyboardInterrupt: print('interrupted')
+finally: print('finally')
+"""
+        status, out, words, report = self.interrupted(code, signal.SIGINT)
+        self.assertEqual((status, out, words), (0, "interrupted\nfinally\n", ""))
+        self.assertEqual(report["kind"], "exited")
+
+    def test_an_interrupt_that_nobody_catches_ends_the_code(self):
+        code = """try:
+    print('started', flush=True)
+    time.sleep(600)
+finally: print('finally')
+"""
+        status, out, words, report = self.interrupted(code, signal.SIGINT)
+        self.assertIn(status, (130, -signal.SIGINT))
+        self.assertEqual(out, "finally\n")
+        self.assertIn("KeyboardInterrupt", words)
+        self.assertEqual((report["kind"], report["signal"], report["cause"]), ("cancelled", signal.SIGINT, "ended by SIGINT"))
+
+    def test_a_handler_of_SIGTERM_decides_the_status(self):
+        code = """signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+print('started', flush=True)
+time.sleep(600)
+"""
+        status, _, _, report = self.interrupted(code, signal.SIGTERM)
+        self.assertEqual((status, report["kind"], report["exit_code"]), (7, "exited", 7))
+
+    def test_SIGTERM_without_a_handler_ends_the_code_and_keeps_its_output(self):
+        code = "import os\nprint('kept')\nos.write(1, b'started\\n')\ntime.sleep(600)"
+        status, out, _, report = self.interrupted(code, signal.SIGTERM)
+        self.assertEqual(status, 128 + signal.SIGTERM)
+        self.assertEqual(out, "kept\n")
+        self.assertEqual((report["kind"], report["cause"]), ("cancelled", "ended by SIGTERM"))
+
+    def test_code_that_ignores_a_signal_is_killed_after_its_grace(self):
+        code = """signal.signal(signal.SIGINT, signal.SIG_IGN)
+print('started', flush=True)
+time.sleep(600)
+"""
+        status, _, words, report = self.interrupted(code, signal.SIGINT)
+        self.assertIn(status, (130, -signal.SIGINT))
+        self.assertEqual(report["kind"], "cancelled")
+        self.assertRegex(report["cause"], "^ended by SIGINT, and killed as it still ran 2 s later$")
+        self.assertIn(report["cause"], words)
+
+    def test_a_second_signal_ends_the_code_at_once(self):
+        code = """signal.signal(signal.SIGINT, lambda *_: print('handled', flush=True))
+print('started', flush=True)
+while True: time.sleep(600)
+"""
+        status, _, _, report = self.interrupted(code, signal.SIGINT, signal.SIGINT)
+        self.assertIn(status, (130, -signal.SIGINT))
+        self.assertEqual((report["kind"], report["cause"]), ("cancelled", "ended by SIGINT"))
+
+    def test_code_of_a_tool_call_is_interrupted(self):
+        code = "try:\n  print('started', flush=True)\n  tools.nap()\nexcept KeyboardInterrupt: print('interrupted')"
+        folder = self.lab.path / "tools"
+        folder.mkdir()
+        (folder / "nap.yaml").write_text("name: nap\ndescription: waits\ncommand: /bin/sleep\nargs: '600'\n")
+        script = self.lab.write("call.py", code)
+        with self.lab.start(self.lab.command("--tools", folder, script)) as process:
             self.assertEqual(harness.read_line(process), b"started\n")
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=harness.slower(20))
-        self.assertIn(process.returncode, (130, -signal.SIGINT))
+            out = process.stdout.read()
+            process.wait(harness.slower(20))
+        self.assertEqual((process.returncode, out), (0, b"interrupted\n"))
 
 
 class Interpreters(CliTest):
@@ -1052,6 +1131,7 @@ class Interpreters(CliTest):
 GROUPS = {
     "code": [Code],
     "endings": [Endings],
+    "signals": [Signals],
     "output": [Output],
     "reports": [Reports],
     "files": [Files],
