@@ -18,6 +18,8 @@ def start(role, rest, modules):
     if role == "confine":
         helper.confine()
     runtime = load(modules) if modules else find()
+    if role == "serve":
+        runtime.precede_preload()
     if rest:
         sys.path += [word[2:] for word in rest if word[:2] == "p:"]
         for word in rest:

@@ -22,6 +22,8 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -344,6 +346,17 @@ static PyObject* confine(PyObject* module, PyObject* unused) {
   Py_RETURN_NONE;
 }
 
+/* The template's generators of rand(3), random(3) and drand48(3) may have been used already. */
+static void reseed_libc(void) {
+  struct {
+    unsigned int random;
+    unsigned short drand48[3];
+  } seeds;
+  if (getrandom(&seeds, sizeof seeds, 0) != (ssize_t)sizeof seeds) _exit(125);
+  srandom(seeds.random);
+  (void)seed48(seeds.drand48);
+}
+
 static PyObject* serve(PyObject* module, PyObject* unused) {
   (void)module;
   (void)unused;
@@ -363,6 +376,7 @@ static PyObject* serve(PyObject* module, PyObject* unused) {
       const long pid = clone_sandbox(&request_buffer, &pidfd);
       if (pid == 0) {
         become_sandbox(&request_buffer); /* returns in the worker, a child of a child */
+        reseed_libc();
         PyOS_AfterFork_Child();
         Py_RETURN_NONE;
       }

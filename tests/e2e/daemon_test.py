@@ -1846,6 +1846,45 @@ class Preload(DaemonTest):
         # The best of ten: a busy machine delays some, an import that is not there delays all (it takes most of a second).
         self.assertLess(min(took), 0.010)
 
+    # Each draws from a generator whose state the template holds already; two runs must not draw the same.
+    DRAWS = {
+        "random": "import random; random.getrandbits(64)",
+        "numpy": "import numpy; [int(n) for n in numpy.random.randint(0, 2**31, 4)]",
+        "ctypes": "import ctypes; libc = ctypes.CDLL(None); libc.drand48.restype = ctypes.c_double; [libc.rand(), libc.drand48()]",
+        "multiprocessing": "import multiprocessing; bytes(multiprocessing.current_process().authkey).hex()",
+        "tempfile": "import tempfile; next(tempfile._get_candidate_names())",
+        "ssl": "import ssl; ssl.RAND_bytes(8).hex()",
+        "uuid": "import uuid; str(uuid.uuid4())",
+    }
+
+    def test_runs_do_not_share_random_numbers(self):
+        shown = ["+@packages", "+/etc/alternatives"]
+        policy = self.lab.policy(
+            "strict", filesystem={"ro": shown}, python={"site": "system"}, limits={"memory": "512MiB"})
+        daemon = self.serve("--policy", policy, "--preload", ",".join(self.DRAWS))
+        for module, code in self.DRAWS.items():
+            with self.subTest(module):
+                code = f"import sys\nassert {module!r} in sys.modules\n" + code.replace("; ", "\n")
+                drawn = [self.execute(code, daemon=daemon) for _ in range(3)]
+                for final in drawn:
+                    self.assertIsNotNone(final.json["value"], final.json)
+                self.assertEqual(len({json.dumps(final.json["value"]) for final in drawn}), 3)
+
+    def test_a_fork_of_the_code_keeps_the_state_of_its_generators(self):
+        policy = self.lab.policy("standard", python={"site": "system"}, limits={"memory": "512MiB"})
+        daemon = self.serve("--policy", policy, "--preload", "numpy", "--allow-degraded", "cgroup")
+        final = self.execute("""
+            import numpy, os
+            numpy.random.seed(7)
+            reading, writing = os.pipe()
+            if os.fork() == 0:
+                os.write(writing, str(numpy.random.randint(2**31)).encode())
+                os._exit(0)
+            os.wait()
+            os.read(reading, 100).decode() == str(numpy.random.randint(2**31))
+            """, daemon=daemon)
+        self.assertIs(final.json["value"], True)
+
 
 GROUPS = {
     "revisions": [Revisions],

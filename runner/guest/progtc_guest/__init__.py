@@ -19,6 +19,7 @@ One run
     `errors`      what a failed call raises.
     `importing`   the finder behind `import tools`; gives `linecache` the source that is in no file here.
     `outcome`     the payload of `done`: value or error, always within the frame cap.
+    `reseed`      random numbers of its own for each clone of a template that has imported modules.
     `finalization` whether the interpreter's would have an effect: a run that left nothing behind goes without.
     `tracebacks`  prints an uncaught exception as bare Python does, without a frame of ours.
 

@@ -3,7 +3,7 @@ import gc
 import posix
 import sys
 
-from . import execute, finalization, importing, jsontext, outcome, process, tools, tracebacks
+from . import execute, finalization, importing, jsontext, outcome, process, reseed, tools, tracebacks
 from .channel import DONE, LEAVE, READY, Channel
 from .errors import ToolError
 
@@ -27,6 +27,11 @@ def main(fd):
         raise ending
 
 
+def precede_preload():
+    """For a template that serves many runs, before it imports the preload modules."""
+    reseed.register()
+
+
 def warm():
     """For a template that serves many runs: does once, before it is cloned, what each run would do first. Optional; a
     template of one run loses by it."""
@@ -36,7 +41,8 @@ def warm():
 
 def rehearse():
     """For a worker that is parked: goes through the motions of a run. A clone of the template shares its memory until it
-    writes to it, and nobody waits for these pages yet."""
+    writes to it, and nobody waits for these pages yet. Errors: RuntimeError in a clone that shares its random generators."""
+    reseed.check()
     job = jsontext.decode_job(b'{"mode":"code","code":"x = [1]\\nx","argv":["-c"],"env":{},"executable":"/usr/bin/python3"}')
     process.prepare(job)
     program = execute.Program(job)
