@@ -126,7 +126,7 @@ std::string synopsis_of(const CLI::App& app, const std::string& words) {
 // ---- completion
 // ------------------------------------------------------------------------------------------------------
 
-constexpr const char* kPolicyNames = "strict standard permissive ci";
+constexpr const char* kPolicyNames = "strict data standard permissive ci";
 constexpr const char* kControlNames = "cgroup cpus landlock";
 
 enum class Values { kNone, kFiles, kDirectories, kPolicies, kControls };

@@ -56,7 +56,7 @@ void define_serve(CLI::App& serve, ServeOptions& options) {
                   "Speaks revision a or c of the protocol to every client; else the header with the key decides")
       ->check(CLI::IsMember({"a", "c"}))
       ->group("Clients");
-  serve.add_option("--policy", options.policy, "strict (the default), standard, permissive, ci, or a policy file")
+  serve.add_option("--policy", options.policy, "strict (the default), data, standard, permissive, ci, or a policy file")
       ->type_name("NAME|FILE")
       ->group("Executions");
   serve.add_option("--allow-policy", options.allow_policy, "Another policy that requests may name; repeatable")

@@ -40,7 +40,7 @@ using PolicyResolver = std::function<Result<PolicySource>(std::string_view name,
 //   policies/x.json: $.limits.memory: expected a size such as "256MiB", got -1
 Result<Policy> decode_policy(const PolicySource& source, const PolicyResolver& resolve);
 
-// The policies compiled into the program, by name: strict, standard, permissive, ci.
+// The policies compiled into the program, by name: strict, data, standard, permissive, ci.
 const std::vector<PolicySource>& shipped_policies();
 // Resolves shipped names only.
 Result<PolicySource> resolve_shipped(std::string_view name, std::string_view from);

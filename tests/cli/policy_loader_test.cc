@@ -6,7 +6,7 @@ namespace progtc::cli {
 namespace {
 
 TEST(PolicyLoaderTest, LoadsShippedPoliciesByName) {
-  for (const char* name : {"strict", "standard", "permissive", "ci"}) {
+  for (const char* name : {"strict", "data", "standard", "permissive", "ci"}) {
     const auto policy = load_policy(name);
     ASSERT_TRUE(policy) << policy.error().context;
     EXPECT_EQ(policy->name, name);

@@ -37,7 +37,7 @@ class SandboxTest : public testing::Test {
 TEST(ProgtcTest, ListsAndShowsPolicies) {
   const auto list = progtc({"policy", "list"});
   EXPECT_EQ(list.status, 0);
-  for (const char* name : {"strict ", "standard ", "permissive ", "ci "})
+  for (const char* name : {"strict ", "data ", "standard ", "permissive ", "ci "})
     EXPECT_NE(list.out.find(name), std::string::npos) << list.out;
   const auto show = progtc({"policy", "show", "strict"});
   rapidjson::Document json;

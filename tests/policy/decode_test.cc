@@ -203,7 +203,7 @@ INSTANTIATE_TEST_SUITE_P(
                 R"(: $.extends: expected the name of a policy or a path ending in ".json", got 1)"},
         Refusal{R"({"extends": "strct"})", R"(: $.extends: unknown policy "strct"; did you mean "strict"?)"},
         Refusal{R"({"extends": "xyzzy"})",
-                R"(: $.extends: unknown policy "xyzzy"; known are strict, standard, permissive, ci)"},
+                R"(: $.extends: unknown policy "xyzzy"; known are strict, data, standard, permissive, ci)"},
         Refusal{R"([])", R"(: $: expected an object, got an array)"},
         Refusal{"{\n  \"limits\": {\n}", R"(:3:2: Missing a comma or '}' after an object member.)"}));
 
@@ -370,7 +370,7 @@ TEST(EffectivePolicyTest, ShippedPoliciesDecode) {
     EXPECT_EQ(shipped(source.name).name, source.name);
     EXPECT_FALSE(shipped(source.name).description.empty());
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"strict", "standard", "permissive", "ci"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"strict", "data", "standard", "permissive", "ci"}));
 }
 
 TEST(EffectivePolicyTest, StrictIsWhatThePromiseSays) {

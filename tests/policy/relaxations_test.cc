@@ -19,7 +19,7 @@ TEST(RelaxationsTest, APolicyIsAsWideAsItself) {
 }
 
 TEST(RelaxationsTest, StrictIsTheNarrowestShippedPolicy) {
-  for (const char* name : {"ci", "standard", "permissive"}) {
+  for (const char* name : {"data", "ci", "standard", "permissive"}) {
     const std::string text = all(shipped(name), shipped("strict"));
     EXPECT_TRUE(text.empty() || text.starts_with("env: set \"")) << name << ": " << text;
   }

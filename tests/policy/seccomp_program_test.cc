@@ -67,7 +67,7 @@ TEST(SeccompProgramTest, DeniesPtraceAndReportsIt) {
 }
 
 TEST(SeccompProgramTest, KillsForeignTables) {
-  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+  for (const char* name : {"strict", "data", "ci", "standard", "permissive"}) {
     const Filter run = filter(name);
     seccomp_data i386 = native_call(4);  // write there, stat here
     i386.arch = AUDIT_ARCH_I386;
@@ -107,7 +107,7 @@ TEST(SeccompProgramTest, ThreadsMayStartInEveryPolicy) {
 
 TEST(SeccompProgramTest, ThreadsShareTheTableOfDescriptors) {
   constexpr std::uint64_t kMuslThread = 0x7d0f00;  // glibc's and CLONE_DETACHED
-  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+  for (const char* name : {"strict", "data", "ci", "standard", "permissive"}) {
     const Filter run = filter(name);
     EXPECT_EQ(run(__NR_clone, {kMuslThread}), kAllowed) << name;
     for (const std::uint64_t shared : {CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_SYSVSEM}) {
@@ -136,7 +136,7 @@ TEST(SeccompProgramTest, OnlyProcessesMayFork) {
 }
 
 TEST(SeccompProgramTest, NoNamespaceIsEverMade) {
-  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+  for (const char* name : {"strict", "data", "ci", "standard", "permissive"}) {
     const Filter run = filter(name);
     for (const std::uint64_t flag :
          {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET}) {
@@ -199,7 +199,7 @@ TEST(SeccompProgramTest, SocketsFollowTheNetworkMode) {
 }
 
 TEST(SeccompProgramTest, SocketOptionsAreListedByLevel) {
-  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+  for (const char* name : {"strict", "data", "ci", "standard", "permissive"}) {
     const Filter run = filter(name);
     for (const std::uint64_t option : {SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF,
                                        SO_ATTACH_REUSEPORT_EBPF, SO_SNDBUFFORCE, SO_RCVBUFFORCE, SO_ZEROCOPY}) {
@@ -253,7 +253,7 @@ TEST(SeccompProgramTest, LocksThatOnlyTheCodeItselfCouldMeetAreAnsweredAsTaken) 
 }
 
 TEST(SeccompProgramTest, LocksOfOpenFileDescriptionsAreNotTaken) {
-  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+  for (const char* name : {"strict", "data", "ci", "standard", "permissive"}) {
     EXPECT_EQ(filter(name)(__NR_fcntl, {3, F_OFD_SETLK}), kDenied) << name;
     EXPECT_EQ(filter(name)(__NR_fcntl, {3, F_OFD_SETLKW}), kDenied) << name;
     EXPECT_EQ(filter(name)(__NR_fcntl, {3, F_OFD_GETLK}), kAllowed) << name;
@@ -261,7 +261,7 @@ TEST(SeccompProgramTest, LocksOfOpenFileDescriptionsAreNotTaken) {
 }
 
 TEST(SeccompProgramTest, SetIdBitsAreNeverSet) {
-  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+  for (const char* name : {"strict", "data", "ci", "standard", "permissive"}) {
     const Filter run = filter(name);
     for (const std::uint64_t bits : {S_ISUID, S_ISGID, S_ISUID | S_ISGID}) {
       EXPECT_EQ(run(__NR_chmod, {1, bits | 0755}), kDenied);
@@ -328,7 +328,7 @@ TEST(SeccompProgramTest, OptionsOfPrctlAndFcntlAreLists) {
 }
 
 TEST(SeccompProgramTest, NobodyGetsHugePages) {
-  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+  for (const char* name : {"strict", "data", "ci", "standard", "permissive"}) {
     const Filter run = filter(name);
     EXPECT_EQ(run(__NR_mmap, {0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS}), kAllowed) << name;
     EXPECT_EQ(run(__NR_mmap, {0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB}), kDenied) << name;
@@ -399,7 +399,7 @@ TEST(SeccompProgramTest, FitsTheKernelsLimitAndReportsWhenNot) {
 }
 
 TEST(ShippedFiltersTest, AreWhatCompilingAnewGives) {
-  for (const char* name : {"strict", "ci", "standard", "permissive"}) {
+  for (const char* name : {"strict", "data", "ci", "standard", "permissive"}) {
     Policy policy = shipped(name);
     for (const NetworkMode mode : {NetworkMode::kNone, NetworkMode::kLoopback, NetworkMode::kHost}) {
       policy.network = mode;

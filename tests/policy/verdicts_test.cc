@@ -22,7 +22,7 @@ namespace progtc::policy {
 namespace {
 
 const std::string kFile = std::string(PROGTC_SOURCE_DIR) + "/tests/policy/verdicts.txt";
-constexpr std::array kPolicies = {"strict", "ci", "standard", "permissive"};
+constexpr std::array kPolicies = {"strict", "data", "ci", "standard", "permissive"};
 
 // Arguments that make a difference to some group, and the extremes.
 std::vector<std::array<std::uint64_t, 6>> samples(std::string_view call) {
@@ -88,7 +88,7 @@ TEST(VerdictsTest, AreThoseOfTheFile) {
   const auto now = current();
   if (std::getenv("PROGTC_UPDATE_VERDICTS") != nullptr) {
     std::ofstream out(kFile);
-    out << "# call: strict ci standard permissive; see verdicts_test.cc\n";
+    out << "# call: strict data ci standard permissive; see verdicts_test.cc\n";
     for (const auto& [call, line] : now) out << call << ": " << line << "\n";
     GTEST_SKIP() << "wrote " << kFile;
   }
@@ -106,7 +106,7 @@ TEST(VerdictsTest, AreThoseOfTheFile) {
   }
   for (const auto& [call, line] : now) {  // a newer libseccomp knows more; they are denied until somebody decides
     if (!listed.contains(call)) {
-      EXPECT_EQ(line, "deny deny deny deny") << call;
+      EXPECT_EQ(line, "deny deny deny deny deny") << call;
     }
   }
 }
@@ -114,7 +114,7 @@ TEST(VerdictsTest, AreThoseOfTheFile) {
 TEST(VerdictsTest, NoShippedPolicyAllowsADangerousCall) {
   for (const auto& [call, line] : current()) {
     if (!is_dangerous_syscall(call)) continue;
-    EXPECT_TRUE(line == "deny deny deny deny" || (call == "clone3" && line == "absent absent absent absent"))
+    EXPECT_TRUE(line == "deny deny deny deny deny" || (call == "clone3" && line == "absent absent absent absent absent"))
         << call << ": " << line;
   }
 }

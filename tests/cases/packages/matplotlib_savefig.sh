@@ -5,9 +5,12 @@
 # stdout: saved
 # stdout: DejaVu Sans
 # stdout: saved
+# stdout: DejaVu Sans
+# stdout: saved
 # stderr: nothing
 # leaves: ci/p.png
 # leaves: standard/p.png
+# leaves: data/p.png
 cat > plot.py <<'END'
 import matplotlib.pyplot as plt
 from matplotlib import font_manager
@@ -18,6 +21,6 @@ plt.savefig("/out/p.png")
 print(font_manager.FontProperties(fname=font_manager.findfont(font_manager.FontProperties())).get_name())
 print("saved")
 END
-for policy in ci standard; do
+for policy in ci standard data; do
   progtc-run --policy $policy --out $policy plot.py
 done

@@ -1,7 +1,8 @@
 # needs: root
 # needs: module numpy
-# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE && progtc-run --policy data FILE
 # status: 0
+# stdout: (3,) 285.0
 # stdout: (3,) 285.0
 # stdout: (3,) 285.0
 # stderr: nothing

@@ -1,8 +1,9 @@
 # needs: root
 # needs: module pandas
 # needs: module openpyxl
-# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE && progtc-run --policy data FILE
 # status: 0
+# stdout: [1, 2]
 # stdout: [1, 2]
 # stdout: [1, 2]
 # stderr: nothing

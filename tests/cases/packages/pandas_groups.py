@@ -1,7 +1,8 @@
 # needs: root
 # needs: module pandas
-# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE && progtc-run --policy data FILE
 # status: 0
+# stdout: a=3 b=3
 # stdout: a=3 b=3
 # stdout: a=3 b=3
 # stderr: nothing

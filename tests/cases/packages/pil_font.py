@@ -1,7 +1,8 @@
 # needs: root
 # needs: module PIL
-# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE && progtc-run --policy data FILE
 # status: 0
+# stdout: DejaVu Sans
 # stdout: DejaVu Sans
 # stdout: DejaVu Sans
 # stderr: nothing

@@ -1,8 +1,9 @@
 # needs: root
 # why: nothing outside can be reached; the library itself works.
 # needs: module requests
-# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE
+# run: progtc-run --policy ci FILE && progtc-run --policy standard FILE && progtc-run --policy data FILE
 # status: 0
+# stdout: ConnectionError
 # stdout: ConnectionError
 # stdout: ConnectionError
 # stderr: nothing
