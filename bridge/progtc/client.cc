@@ -332,7 +332,7 @@ std::string post_text(const ServerAddress& address, const ClientOptions& options
   std::string text = "POST " + address.base_path + path + " HTTP/1.1\r\nHost: " + host +
                      "\r\nUser-Agent: progtc-run/" PROGTC_VERSION
                      "\r\nAccept: text/event-stream, application/json\r\nContent-Type: application/json\r\n"
-                     "X-Progtc-Wire: c\r\n";
+                     "X-Progtc-Wire: a\r\n";  // whose stderr is the code's alone
   // Either revision's server finds its header.
   if (!options.api_key.empty())
     text += "X-Progtc-API-Key: " + options.api_key + "\r\nAuthorization: Bearer " + options.api_key + "\r\n";

@@ -13,6 +13,8 @@
 namespace progtc::bridge {
 namespace {
 
+constexpr std::size_t kMaxCauseBytes = 4096;
+
 // Puts an object together. Keys are ours: they need no escapes.
 class Object {
  public:
@@ -161,6 +163,14 @@ Ending ending_of(const runner::RunOutcome& outcome, std::string_view job_filenam
   }
 }
 
+std::string ending_line(const runner::RunOutcome& outcome) {
+  if (outcome.kind == runner::OutcomeKind::kExited &&
+      (outcome.exit_code == 0 || (outcome.claim && !outcome.claim->ok && !outcome.claim->traceback.empty())))
+    return "";
+  const bool is_in_line = !outcome.err.bytes.empty() && outcome.err.bytes.back() != '\n';
+  return (is_in_line ? "\nprogtc: " : "progtc: ") + printable(to_utf8(outcome.cause), kMaxCauseBytes) + "\n";
+}
+
 FinalMessage::FinalMessage(runner::RunOutcome outcome, Wire wire, std::string_view job_filename) {
   const Ending ending = ending_of(outcome, job_filename);
   const bool is_error = wire == Wire::kA && ending != Ending::kSuccess;
@@ -169,6 +179,7 @@ FinalMessage::FinalMessage(runner::RunOutcome outcome, Wire wire, std::string_vi
     json(std::string(R"(,"code":")") + type_of(ending, wire) + '"');
     bytes("message", message_of(outcome));
   }
+  if (wire == Wire::kC) outcome.err.bytes += ending_line(outcome);
   bytes("stdout", std::move(outcome.out.bytes));
   bytes("stderr", std::move(outcome.err.bytes));
   json(R"(,"run_id":)" + encode_string(outcome.run_id));

@@ -41,6 +41,11 @@ enum class Ending : std::uint8_t {
 // starts with that name; one raised by exec() within it has a frame. Type and traceback are the code's own word.
 Ending ending_of(const runner::RunOutcome& outcome, std::string_view job_filename = "<string>");
 
+// What ended the code, as a line behind its stderr: "progtc: memory reached 256MiB (limits.memory)\n". Empty after
+// status 0 and where the code has printed a traceback of its own. A client of revision C is told nothing else of the
+// cause.
+std::string ending_line(const runner::RunOutcome& outcome);
+
 // The final message in revision `wire`, in pieces: one that is encoded at once keeps everybody else waiting when it is
 // long. Bytes that are no UTF-8 become U+FFFD.
 class FinalMessage {

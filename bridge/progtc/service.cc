@@ -455,6 +455,7 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     const RunRegistry::Entry entry = registry_.open(
         executor_, decoded->tool_names,
         [stream](std::string json) -> asio::awaitable<Result<void>> { return stream->send(std::move(json)); });
+    const bool is_streaming = decoded->stream;
     bool is_gone = false;
     exchange.on_disconnect([&] {
       is_gone = true;
@@ -495,12 +496,21 @@ class Service::Core : public std::enable_shared_from_this<Service::Core> {
     }
     request_->observe(seconds(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began)));
     note(outcome, http_request.peer.name);
+    if (is_streaming && *wire == Wire::kC) co_await send_ending(*stream, outcome);
     FinalMessage message(std::move(outcome), *wire);
     const Unread unread(unread_bytes_, message.held_bytes());
     if (unread_bytes_ <= kUnreadBytes) place.reset();
     std::function<std::string()> next = [&message] { return message.next(); };
     auto closed = co_await stream->close(std::move(next));
     (void)closed;  // that a client has gone is in the log, by the outcome
+  }
+
+  // The events of a stream are all that its final message holds.
+  static asio::awaitable<void> send_ending(EventStream& stream, const runner::RunOutcome& outcome) {
+    const std::string line = ending_line(outcome);
+    if (line.empty()) co_return;
+    auto sent = co_await stream.send(encode_output(OutputStream::kStderr, line));
+    (void)sent;  // the final message finds out
   }
 
   asio::awaitable<runner::RunOutcome> run(Kind& kind, ExecuteRequest wanted, std::shared_ptr<RemoteTools> tools,

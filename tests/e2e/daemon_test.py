@@ -230,6 +230,34 @@ class Code(DaemonTest):
             self.assertTrue(final.stderr.startswith("err\n"), final)
         return final
 
+    def test_what_ended_the_code_is_the_last_line_of_stderr(self):
+        """For revision C's clients, whose models drop `exit`; revision A has it in `message`."""
+        limits = {"output": "64KiB", "cpu": "1s", "memory": "64MiB"}
+        policy = self.lab.policy("strict", limits=limits)
+        daemon = self.serve("--allow-policy", policy)
+        start = "import os, sys\nos.write(2, b'no line end')\n"
+        for code, line in (
+            ("os._exit(3)", "the code ended with status 3"),
+            ("sys.exit(4)", "the code ended with status 4"),
+            ("import signal\nos.kill(os.getpid(), signal.SIGKILL)", "killed by signal SIGKILL"),
+            ("while True: print('x' * 1000)", "output reached 64KiB (limits.output)"),
+            ("import time\ntime.sleep(600)", "wall time reached 2s (limits.wall)"),
+            ("while True: pass", "processor time reached 1s (limits.cpu)"),
+            ("x = []\nwhile True: x.append(bytearray(b'x' * (1 << 20)))", "memory reached 64MiB (limits.memory)"),
+        ):
+            if "memory" in line and not has_groups():
+                continue
+            with self.subTest(line):
+                fields = {"policy": policy.stem, "timeout": 2 if "wall" in line else 20}
+                final = self.execute(start + code, wire="c", daemon=daemon, stream=True, **fields)
+                self.assertEqual(final.stderr, f"no line end\nprogtc: {line}\n")
+                self.assertEqual("".join(data for name, data in final.output if name == "stderr"), final.stderr)
+                final = self.execute(start + code, wire="a", daemon=daemon, **fields)
+                self.assertEqual(final.stderr, "no line end")
+        for code in ("1/0", "x = = 1", "sys.exit()", "pass"):
+            with self.subTest(code):
+                self.assertNotIn("progtc:", self.execute("import sys\n" + code, wire="c", daemon=daemon).stderr)
+
     def test_output_below_python(self):
         code = "import os\nos.write(1, b'raw out')\nos.write(2, b'raw err')"
         final = self.execute(code)

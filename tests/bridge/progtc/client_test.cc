@@ -334,7 +334,7 @@ TEST_F(ClientTest, SendsTheRequestAndStreamsTheOutput) {
 
   EXPECT_THAT(executed_.head, StartsWith("POST /execute-code HTTP/1.1\r\nHost: 127.0.0.1:"));
   EXPECT_THAT(executed_.head, HasSubstr("\r\nX-Progtc-API-Key: s3cret\r\nAuthorization: Bearer s3cret\r\n"));
-  EXPECT_THAT(executed_.head, HasSubstr("\r\nX-Progtc-Wire: c\r\n"));
+  EXPECT_THAT(executed_.head, HasSubstr("\r\nX-Progtc-Wire: a\r\n"));
   const auto sent = decode_execute_request(executed_.body);
   ASSERT_TRUE(sent) << to_json(sent.error());
   EXPECT_EQ(sent->code, request_.code);

@@ -107,6 +107,41 @@ TEST(MessagesTest, TheMessageIsTheErrorOrTheCause) {
             R"j({"kind":"memory_limit","code":null,"signal":9,"cause":"memory reached 64 MiB (limits.memory)"})j");
 }
 
+TEST(MessagesTest, RevisionCSaysInStderrWhatEndedTheCode) {
+  for (const OutcomeKind kind :
+       {OutcomeKind::kMemoryLimit, OutcomeKind::kOutputLimit, OutcomeKind::kSignaled, OutcomeKind::kTimeout,
+        OutcomeKind::kCpuLimit, OutcomeKind::kProtocolViolation, OutcomeKind::kSetupFailed, OutcomeKind::kCancelled}) {
+    // Whatever the code says of itself.
+    RunOutcome outcome = raised("ValueError", "", "Traceback");
+    outcome.kind = kind;
+    outcome.cause = "memory reached 64MiB (limits.memory)";
+    outcome.err.bytes = "words\n";
+    EXPECT_EQ(part(encode_final(outcome, Wire::kC), "stderr"),
+              R"j("words\nprogtc: memory reached 64MiB (limits.memory)\n")j");
+    EXPECT_EQ(part(encode_final(outcome, Wire::kA), "stderr"), R"("words\n")");
+  }
+}
+
+TEST(MessagesTest, AStatusWithoutATracebackIsNamedInStderr) {
+  RunOutcome outcome = exited(3);
+  outcome.err.bytes = "no line end";
+  EXPECT_EQ(part(encode_final(outcome, Wire::kC), "stderr"),
+            R"("no line end\nprogtc: the code ended with status 3\n")");
+  EXPECT_EQ(ending_line(raised("SystemExit", "3", "")), "progtc: the code ended with status 1\n");
+  EXPECT_EQ(ending_line(raised("ValueError", "", "Traceback")), "");
+  EXPECT_EQ(ending_line(exited(0)), "");
+}
+
+TEST(MessagesTest, ACauseIsOneLine) {
+  RunOutcome outcome = exited(0);
+  outcome.kind = OutcomeKind::kSetupFailed;
+  outcome.cause = "the interpreter ended, saying: one\nprogtc: two\x1b[2J\xFF";
+  const std::string line = ending_line(outcome);
+  EXPECT_EQ(line.find('\n'), line.size() - 1) << line;
+  EXPECT_EQ(line.find('\x1b'), std::string::npos) << line;
+  EXPECT_TRUE(is_utf8(line));
+}
+
 TEST(MessagesTest, OnlyTheSubmittedCodesOwnSyntaxErrorIsOne) {
   const std::string own = "  File \"<string>\", line 1\n    x=\n      ^\nSyntaxError: invalid syntax\n";
   for (const char* type : {"SyntaxError", "IndentationError", "TabError"}) {
