@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/run_options.h"
+
 namespace progtc::cli {
 namespace {
 
@@ -46,6 +48,7 @@ bool CallersView::shows_host_file(const std::string& real) const {
 
 CallersView look_around(const Work& work) {
   CallersView view;
+  view.active_environment = active_virtual_environment();
   std::error_code failed;
   view.working = list(fs::current_path(failed).string());
   if (!work.script_dir.empty() && work.script_dir != view.working.path) view.script = list(work.script_dir);

@@ -24,6 +24,7 @@ struct CallersView {
   std::string module;                     // of -m
   std::vector<std::string> words;         // the code's arguments
   std::vector<std::string> existing;      // absolute paths among them that exist
+  std::string active_environment;         // of $VIRTUAL_ENV; empty: none
   runner::RootPlan plan;                  // the root view, once it is planned; empty before
 
   // Where Python looks for modules first.

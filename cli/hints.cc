@@ -279,8 +279,9 @@ class Adviser {
     if (policy_.python.site != policy::SitePackages::kNone || !policy_.python.venv.empty()) return;
     add(claim.error_message + ": only the standard library is visible",
         "python.site: none (policy " + policy_.name + ")",
-        "--venv DIR, --policy standard, or \"filesystem\": {\"ro\": [\"+@packages\"], \"reason\": \"…\"}, "
-        "\"python\": {\"site\": \"system\", \"reason\": \"…\"}");
+        "--venv " + (view_.active_environment.empty() ? "DIR" : view_.active_environment) +
+            ", --policy standard, or \"filesystem\": {\"ro\": [\"+@packages\"], \"reason\": \"…\"}, "
+            "\"python\": {\"site\": \"system\", \"reason\": \"…\"}");
   }
 
   void about_errors(const runner::GuestClaim& claim) {

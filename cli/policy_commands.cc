@@ -290,8 +290,8 @@ std::string named_set_showing(const policy::Policy& policy, const std::string& p
 
 Result<runner::RootPlan> plan_root_here(const policy::Policy& policy) {
   const char* path = std::getenv("PATH");
-  PROGTC_TRY(const auto interpreter, runner::find_interpreter(policy.python.interpreter, path ? path : "/usr/bin:/bin",
-                                                              runner::default_cache_dir()));
+  PROGTC_TRY(const auto interpreter,
+             runner::find_interpreter_of(policy.python, path ? path : "/usr/bin:/bin", runner::default_cache_dir()));
   std::error_code failed;
   const runner::RootPlanInputs inputs{
       .project_dir = fs::current_path(failed).string(), .guest_dir = guest_directory(), .is_root = false};

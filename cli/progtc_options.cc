@@ -17,7 +17,8 @@ void define_policy(CLI::App& app, ProgtcOptions& options) {
   CLI::App* explain = policy->add_subcommand(
       "explain", "Says whether something is allowed, by which rule, and which line would allow it");
   explain->add_option("WHAT", options.subject, "A system call, a group of them, or an absolute path")->required();
-  explain->add_option("--policy", options.policy, "strict (the default), data, standard, permissive, ci, or a policy file")
+  explain
+      ->add_option("--policy", options.policy, "strict (the default), data, standard, permissive, ci, or a policy file")
       ->type_name("NAME|FILE");
 
   CLI::App* learn = policy->add_subcommand("learn", "Runs code and writes the policy it needed");

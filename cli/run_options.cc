@@ -1,6 +1,7 @@
 #include "cli/run_options.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "policy/decode.h"
@@ -15,6 +16,11 @@ Error option_error(const std::string& option, const std::string& problem) {
 }
 
 std::string absolute(const std::string& path) { return std::filesystem::absolute(path).lexically_normal().string(); }
+
+std::string without_slash(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
 
 // "SRC[:DST]", or a name such as "@packages". The last colon splits when an absolute path follows it, so that a source
 // may hold colons of its own. What a bind may be is the policy's to say.
@@ -189,6 +195,33 @@ Result<runner::FileToCopy> parse_file(const std::string& text) {
   return file;
 }
 
+Result<void> apply_interpreter(policy::Python& python, const std::string& interpreter, const std::string& venv) {
+  if (!interpreter.empty()) {
+    const bool is_name = interpreter.find('/') == std::string::npos;
+    auto checked = policy::check_interpreter(is_name ? interpreter : absolute(interpreter));
+    if (!checked) return with_context("--python", checked.error());
+    python.interpreter = *checked;
+  }
+  if (!venv.empty()) {
+    python.venv = without_slash(absolute(venv));
+    if (!std::filesystem::exists(python.venv + "/pyvenv.cfg"))
+      return option_error("--venv " + venv, "not a virtual environment (no pyvenv.cfg in it)");
+  }
+  return {};
+}
+
+std::string active_virtual_environment() {
+  const char* directory = std::getenv("VIRTUAL_ENV");
+  if (!directory || directory[0] != '/' || !std::filesystem::exists(std::string(directory) + "/pyvenv.cfg")) return "";
+  return without_slash(directory);
+}
+
+void use_active_environment(policy::Python& python) {
+  if (python.venv.empty() && python.site != policy::SitePackages::kNone &&
+      python.interpreter == policy::Python{}.interpreter)
+    python.venv = active_virtual_environment();
+}
+
 Result<policy::Policy> apply_options(policy::Policy policy, const RunOptions& options) {
   for (const std::string& text : options.ro) {
     PROGTC_TRY(auto bind, parse_mount("--ro", text, false));
@@ -203,17 +236,8 @@ Result<policy::Policy> apply_options(policy::Policy policy, const RunOptions& op
   PROGTC_CHECK(set_limit(policy.limits, "memory", "--memory", options.memory));
   PROGTC_CHECK(set_limit(policy.limits, "cpus", "--cpus", options.cpus));
   PROGTC_CHECK(set_limit(policy.limits, "processes", "--pids", options.pids));
-  if (!options.python.empty()) {
-    const bool is_name = options.python.find('/') == std::string::npos;
-    auto checked = policy::check_interpreter(is_name ? options.python : absolute(options.python));
-    if (!checked) return with_context("--python", checked.error());
-    policy.python.interpreter = *checked;
-  }
-  if (!options.venv.empty()) {
-    policy.python.venv = absolute(options.venv);
-    if (!std::filesystem::exists(policy.python.venv + "/pyvenv.cfg"))
-      return option_error("--venv " + options.venv, "not a virtual environment (no pyvenv.cfg in it)");
-  }
+  PROGTC_CHECK(apply_interpreter(policy.python, options.python, options.venv));
+  use_active_environment(policy.python);
   return policy;
 }
 

@@ -57,6 +57,16 @@ Result<policy::Policy> apply_options(policy::Policy policy, const RunOptions& op
 // "K=V" sets, "K" passes the caller's own value on. Errors: a name that is no variable name.
 Result<void> apply_env(policy::Environment& env, const std::string& entry);
 
+// Applies --python (a name or a path, empty: not given) and --venv (a directory, likewise). Errors: the option and why.
+Result<void> apply_interpreter(policy::Python& python, const std::string& interpreter, const std::string& venv);
+
+// The directory that $VIRTUAL_ENV names, when it is a virtual environment; else empty.
+std::string active_virtual_environment();
+
+// A policy that shows installed packages, and names neither interpreter nor environment, means those of the active
+// virtual environment, as `python3` does.
+void use_active_environment(policy::Python& python);
+
 // "SRC[:DST]" of --file; DST lies below the working directory. Errors: a source that is missing, a DST that does not.
 Result<runner::FileToCopy> parse_file(const std::string& text);
 

@@ -27,6 +27,7 @@
 #include "cli/api_key.h"
 #include "cli/installation.h"
 #include "cli/policy_loader.h"
+#include "cli/run_options.h"
 #include "cli/serve_log.h"
 #include "policy/decode.h"
 #include "runner/cgroup.h"
@@ -92,7 +93,7 @@ Result<bridge::Policies> load_policies(const ServeOptions& options) {
   for (const std::string& each : wanted) {
     if (!seen.insert(each).second) continue;
     PROGTC_TRY(auto policy, load_policy(each));
-    if (!options.python.empty()) policy.python.interpreter = options.python;
+    PROGTC_CHECK(apply_interpreter(policy.python, options.python, options.venv));
     policy.python.preload.insert(policy.python.preload.end(), options.preload.begin(), options.preload.end());
     if (!policies.emplace(name_of(each), std::move(policy)).second)
       return invalid("two policies are called '" + name_of(each) + "'");

@@ -56,7 +56,8 @@ void define_serve(CLI::App& serve, ServeOptions& options) {
                   "Speaks revision a or c of the protocol to every client; else the header with the key decides")
       ->check(CLI::IsMember({"a", "c"}))
       ->group("Clients");
-  serve.add_option("--policy", options.policy, "strict (the default), data, standard, permissive, ci, or a policy file")
+  serve
+      .add_option("--policy", options.policy, "strict (the default), data, standard, permissive, ci, or a policy file")
       ->type_name("NAME|FILE")
       ->group("Executions");
   serve.add_option("--allow-policy", options.allow_policy, "Another policy that requests may name; repeatable")
@@ -71,6 +72,9 @@ void define_serve(CLI::App& serve, ServeOptions& options) {
       ->check(number)
       ->group("Executions");
   serve.add_option("--python", options.python, "Interpreter: a name on PATH, or an absolute path")->group("Executions");
+  serve.add_option("--venv", options.venv, "Virtual environment whose packages the code may import")
+      ->type_name("DIR")
+      ->group("Executions");
   serve
       .add_option("--preload", options.preload,
                   "Modules that the template imports, once: numpy,pandas. They execute outside any sandbox of a run")

@@ -26,6 +26,7 @@ struct ServeOptions {
   std::size_t queue = 64;
   std::vector<std::string> preload;
   std::string python;
+  std::string venv;
   std::string wire;
   std::string tls_certificate;
   std::string tls_key;

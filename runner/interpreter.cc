@@ -1,6 +1,7 @@
 #include "runner/interpreter.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include "runner/run_errc.h"
 #include "runner/sys/file.h"
 #include "runner/sys/unique_fd.h"
+#include "runner/virtual_environment.h"
 
 namespace progtc::runner {
 namespace {
@@ -27,8 +29,10 @@ constexpr const char* kQuestion =
     "print('%d.%d' % sys.version_info[:2])\n"
     "print(sys.base_prefix)\n"
     "print(os.path.dirname(os.__file__))\n"
-    "print(':'.join(p for p in site.getsitepackages([sys.base_prefix]) if os.path.isdir(p)))\n"
-    "print(site.getusersitepackages() if os.path.isdir(site.getusersitepackages()) else '')\n";
+    "print(':'.join(site.getsitepackages([sys.base_prefix])))\n"
+    "home = os.path.expanduser('~')\n"
+    "user = site.getusersitepackages()\n"
+    "print('~' + user[len(home):] if user.startswith(home + '/') else user)\n";
 
 struct Answer {
   std::string text;
@@ -70,6 +74,20 @@ std::vector<std::string> split(const std::string& text, char separator) {
   }
 }
 
+bool is_directory(const std::string& path) {
+  std::error_code failed;
+  return std::filesystem::is_directory(path, failed);
+}
+
+// As os.path.expanduser does for "~".
+std::string expand_home(const std::string& path) {
+  if (!path.starts_with("~/")) return path;
+  if (const char* home = std::getenv("HOME"); home && home[0] == '/') return home + path.substr(1);
+  const struct passwd* entry = ::getpwuid(::getuid());
+  return entry && entry->pw_dir ? entry->pw_dir + path.substr(1) : "";
+}
+
+// `text` holds nothing that changes while the interpreter's file stays: what exists is looked up each time.
 std::optional<Interpreter> parse_answer(const std::string& text, const std::string& called) {
   const auto lines = split(text, '\n');
   if (lines.size() < 6) return std::nullopt;
@@ -79,8 +97,9 @@ std::optional<Interpreter> parse_answer(const std::string& text, const std::stri
   found.base_prefix = lines[2];
   found.standard_library = lines[3];
   for (auto& part : split(lines[4], ':'))
-    if (!part.empty()) found.system_packages.push_back(part);
-  found.user_packages = lines[5];
+    if (is_directory(part)) found.system_packages.push_back(part);
+  found.user_packages = expand_home(lines[5]);
+  if (!is_directory(found.user_packages)) found.user_packages.clear();
   for (const std::string& path : {found.executable, found.base_prefix, found.standard_library})
     if (path.empty() || path[0] != '/') return std::nullopt;
   // A script's own path means nothing inside; an interpreter is called by the name the user knows.
@@ -170,6 +189,47 @@ Result<Interpreter> find_interpreter(const std::string& wanted, const std::strin
   }
   if (tried.empty()) tried = "'" + wanted + "' is in no directory of PATH (" + path + ")";
   return run_error(RunErrc::kNoInterpreter, tried);
+}
+
+namespace {
+
+std::string version_of(int major, int minor) { return std::to_string(major) + "." + std::to_string(minor); }
+
+Result<Interpreter> find_venv_interpreter(const VirtualEnvironment& venv, const std::string& cache_dir,
+                                          const std::string& distrusted) {
+  std::error_code failed;
+  const std::string real = std::filesystem::canonical(venv.python, failed).string();
+  if (failed) {
+    return run_error(RunErrc::kNoInterpreter, "virtual environment '" + venv.directory + "': '" + venv.python +
+                                                  "': " + failed.message() + "; was the Python that made it removed?");
+  }
+  if (!distrusted.empty() && distrusted != "/" && real.starts_with(distrusted + "/"))
+    return run_error(RunErrc::kNoInterpreter, "virtual environment '" + venv.directory + "': '" + real +
+                                                  "' lies in the project and is not executed; name it with --python to "
+                                                  "trust it");
+  return find_interpreter(venv.python, "", cache_dir);
+}
+
+}  // namespace
+
+Result<Interpreter> find_interpreter_of(const policy::Python& python, const std::string& path,
+                                        const std::string& cache_dir, const std::string& distrusted) {
+  std::string directory = python.venv;
+  if (directory.empty()) directory = virtual_environment_around(python.interpreter).value_or("");
+  if (directory.empty()) return find_interpreter(python.interpreter, path, cache_dir, distrusted);
+  PROGTC_TRY(const VirtualEnvironment venv, read_virtual_environment(directory));
+  const bool is_its_own = python.interpreter == policy::Python{}.interpreter;
+  auto found = is_its_own ? find_venv_interpreter(venv, cache_dir, distrusted)
+                          : find_interpreter(python.interpreter, path, cache_dir, distrusted);
+  if (!found) return found;
+  if (found->major != venv.major || found->minor != venv.minor)
+    return run_error(RunErrc::kNoInterpreter, "virtual environment '" + directory + "': made by Python " +
+                                                  version_of(venv.major, venv.minor) + ", the interpreter '" +
+                                                  found->called + "' is " + version_of(found->major, found->minor));
+  found->called = venv.python;
+  found->venv = directory;
+  found->venv_includes_system = venv.includes_system_packages;
+  return found;
 }
 
 std::string default_cache_dir() {

@@ -73,6 +73,7 @@ std::string to_json(const Job& job) {
   writer.Key("line_buffered");
   writer.Bool(job.is_line_buffered);
   put(writer, "executable", job.executable);
+  put(writer, "prefix", job.prefix);
   writer.Key("processors");
   writer.Uint(job.processors);
   writer.EndObject();

@@ -27,6 +27,7 @@ struct Job {
   std::uint64_t frame_bytes = 0;
   bool is_line_buffered = false;  // stdout, as Python's is on a terminal
   std::string executable;
+  std::string prefix;       // sys.prefix; empty: the interpreter's own
   unsigned processors = 0;  // what os.cpu_count() answers; 0: what the machine has
 };
 

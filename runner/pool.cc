@@ -113,8 +113,8 @@ asio::awaitable<Result<std::shared_ptr<Nest>>> SandboxPool::start_template() {
   nest->policy = as_enforceable(options_.policy, options_.site, options_.allow_degraded);
   nest->policy_digest = policy::digest(options_.policy);
   const char* path = std::getenv("PATH");
-  auto interpreter = find_interpreter(nest->policy.python.interpreter, path ? path : "/usr/bin:/bin",
-                                      default_cache_dir(), options_.project_dir);
+  auto interpreter = find_interpreter_of(nest->policy.python, path ? path : "/usr/bin:/bin", default_cache_dir(),
+                                         options_.project_dir);
   if (!interpreter) co_return interpreter.error();
   auto identity = Identity::acquire();
   if (!identity) co_return identity.error();

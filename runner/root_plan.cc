@@ -52,7 +52,7 @@ class Planner {
       PROGTC_CHECK(add_policy_bind(bind));
     }
     origin_ = "python.venv";
-    if (!policy_.python.venv.empty()) PROGTC_CHECK(add(policy_.python.venv, "", {.is_explicit = true}));
+    if (!interpreter_.venv.empty()) PROGTC_CHECK(add_virtual_environment());
     origin_ = "the runner";
     PROGTC_CHECK(add(inputs_.guest_dir, kGuestPath, {}));
     for (const char* device : {"null", "zero", "full", "random", "urandom"})
@@ -180,6 +180,13 @@ class Planner {
   Result<void> add_programs() {
     for (const char* path : {"/bin", "/sbin"}) PROGTC_CHECK(add_top_level(path));
     return add_optional({"/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec", "/usr/share", "/etc/alternatives"});
+  }
+
+  Result<void> add_virtual_environment() {
+    PROGTC_CHECK(add(interpreter_.venv, "", {.is_explicit = true}));
+    if (interpreter_.venv_includes_system) PROGTC_CHECK(add_packages());
+    links_.push_back({interpreter_.called, origin_});  // to the interpreter outside
+    return {};
   }
 
   Result<void> add_interpreter() {
@@ -351,15 +358,20 @@ class Planner {
   }
 
   void name_interpreter() {
-    plan_.executable = interpreter_.executable;
+    plan_.program = plan_.executable = interpreter_.executable;
+    if (!interpreter_.venv.empty()) {  // its bin/python may lie below /tmp, which the sandbox mounts later
+      plan_.executable = interpreter_.called;
+      plan_.prefix = interpreter_.venv;
+      return;
+    }
     const std::string name = parent_of(interpreter_.executable) + "/" + name_of(interpreter_.called);
     if (name == interpreter_.executable) return;
     if (outer_bind(name, nullptr)) {
-      if (real_path(name) == interpreter_.executable) plan_.executable = name;
+      if (real_path(name) == interpreter_.executable) plan_.program = plan_.executable = name;
       return;
     }
     add_link(name, name_of(interpreter_.executable));
-    plan_.executable = name;
+    plan_.program = plan_.executable = name;
   }
 
   void list_writable() {
@@ -374,13 +386,14 @@ class Planner {
     const auto add_if_visible = [&](const std::string& path) {
       if (auto seen = plan_.inside(path); !seen.empty()) plan_.site_packages.push_back(seen);
     };
-    if (!policy_.python.venv.empty()) {
+    if (!interpreter_.venv.empty()) {
       const std::string version = std::to_string(interpreter_.major) + "." + std::to_string(interpreter_.minor);
-      add_if_visible(real_path(policy_.python.venv).value_or("") + "/lib/python" + version + "/site-packages");
+      add_if_visible(real_path(interpreter_.venv).value_or("") + "/lib/python" + version + "/site-packages");
+      if (!interpreter_.venv_includes_system) return;
     }
     if (policy_.python.site == policy::SitePackages::kUser && !interpreter_.user_packages.empty())
       add_if_visible(interpreter_.user_packages);
-    if (policy_.python.site != policy::SitePackages::kNone)
+    if (policy_.python.site != policy::SitePackages::kNone || !interpreter_.venv.empty())
       for (const std::string& path : interpreter_.system_packages) add_if_visible(path);
   }
 

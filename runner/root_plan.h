@@ -49,7 +49,9 @@ struct RootPlan {
   std::vector<PlannedBind> binds;          // outer targets first
   std::vector<std::string> writable;       // absolute paths inside that code may write below
   std::string late_binds;                  // NUL-terminated targets below the private file systems, outer ones first
+  std::string program;                     // the interpreter to execute, inside
   std::string executable;                  // sys.executable inside
+  std::string prefix;                      // sys.prefix inside; empty: the interpreter's own
   std::string work_dir;                    // the private working directory; "/" where the policy leaves it out
   std::vector<std::string> site_packages;  // to append to sys.path
 

@@ -146,8 +146,8 @@ class Supervisor {
 
   asio::awaitable<Result<void>> set_up() {
     const char* path = std::getenv("PATH");
-    auto interpreter = find_interpreter(policy_.python.interpreter, path ? path : "/usr/bin:/bin", default_cache_dir(),
-                                        request_.project_dir);
+    auto interpreter =
+        find_interpreter_of(policy_.python, path ? path : "/usr/bin:/bin", default_cache_dir(), request_.project_dir);
     if (!interpreter) co_return interpreter.error();
     // Opened before the code runs: afterwards a directory it may write could hold a link of this name.
     if (!request_.out_dir.empty()) {
@@ -216,6 +216,7 @@ class Supervisor {
 
   Result<void> fill_in_job(const RootPlan& plan) {
     request_.job.executable = plan.executable;
+    request_.job.prefix = plan.prefix;
     request_.job.site.insert(request_.job.site.end(), plan.site_packages.begin(), plan.site_packages.end());
     request_.job.processors = fewer_processors_of(policy_.limits);
     request_.job.frame_bytes = policy_.limits.frame_bytes;

@@ -389,8 +389,7 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   }
   std::vector<int> tree_fds(binds.size(), -1);
 
-  std::vector<std::string> arguments = {plan.executable,           "-I", "-S", "-B", "-c", kBootstrap,
-                                        cold ? "confine" : "serve"};
+  std::vector<std::string> arguments = {plan.program, "-I", "-S", "-B", "-c", kBootstrap, cold ? "confine" : "serve"};
   if (!policy.python.preload.empty()) {
     for (const std::string& path : plan.site_packages) arguments.push_back("p:" + path);
     for (const std::string& name : policy.python.preload) arguments.push_back("m:" + name);
@@ -445,7 +444,7 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   child_plan.log_fd = log[1].get();
   child_plan.null_fd = null.get();
   child_plan.report_fd = report[1].get();
-  child_plan.program = plan.executable.c_str();
+  child_plan.program = plan.program.c_str();
   child_plan.argv = argv.data();
   child_plan.envp = envp.data();
 

@@ -20,6 +20,8 @@ def prepare(job):
     sys.argv = list(job["argv"])
     sys.orig_argv = [job["executable"]] + sys.argv
     sys.executable = job["executable"]
+    if job.get("prefix"):
+        sys.prefix = sys.exec_prefix = job["prefix"]
     _set_path(job.get("path") or [], job.get("site") or [])
     _open_streams(job.get("env") or {}, bool(job.get("line_buffered")))
     _add_site_builtins()
