@@ -262,10 +262,21 @@ std::string_view format_site_packages(SitePackages site) {
   return "none";
 }
 
+// Variables that the interpreter reads (python(1)) and that contradict what the policy says elsewhere.
+constexpr std::pair<std::string_view, const char*> kRefusedVariables[] = {
+    {"PYTHONHOME", "the interpreter uses its own library; choose it with python.interpreter"},
+    {"PYTHONPLATLIBDIR", "the interpreter uses its own library; choose it with python.interpreter"},
+    {"PYTHONUSERBASE", "python.site and python.venv say which packages can be imported"},
+    {"PYTHONNOUSERSITE", "python.site and python.venv say which packages can be imported"},
+    {"PYTHONINSPECT", "no interactive interpreter follows the code"},
+};
+
 Result<void> check_environment_name(std::string_view name) {
   const bool is_name = !name.empty() && name.size() <= 256 && is_letter(name.front()) &&
                        std::all_of(name.begin(), name.end(), [](char c) { return is_letter(c) || is_digit(c); });
   if (!is_name) return expected("a variable name such as \"LANG\"", name);
+  for (const auto& [refused, why] : kRefusedVariables)
+    if (name == refused) return failure(PolicyErrc::kRange, std::string(name) + " has no effect in a sandbox: " + why);
   return Result<void>{};
 }
 

@@ -80,6 +80,30 @@ std::string to_json(const Job& job) {
   return buffer.GetString();
 }
 
+// What python(1) reads when it starts, and the C library's time zone. Not among them: what the guest applies itself
+// (PYTHONPATH, PYTHONIOENCODING, PYTHONUNBUFFERED, PYTHONDONTWRITEBYTECODE, PYTHONSAFEPATH), and what the standard
+// library reads when the code uses it.
+constexpr const char* kStartVariables[] = {"PYTHONDEBUG",
+                                           "PYTHONDEVMODE",
+                                           "PYTHONFAULTHANDLER",
+                                           "PYTHONHASHSEED",
+                                           "PYTHONMALLOC",
+                                           "PYTHONMALLOCSTATS",
+                                           "PYTHONINTMAXSTRDIGITS",
+                                           "PYTHONNODEBUGRANGES",
+                                           "PYTHONOPTIMIZE",
+                                           "PYTHONPERFSUPPORT",
+                                           "PYTHONPROFILEIMPORTTIME",
+                                           "PYTHONPYCACHEPREFIX",
+                                           "PYTHONTRACEMALLOC",
+                                           "PYTHONUTF8",
+                                           "PYTHONWARNDEFAULTENCODING",
+                                           "PYTHONWARNINGS",
+                                           "PYTHON_CPU_COUNT",
+                                           "PYTHON_FROZEN_MODULES",
+                                           "PYTHON_GIL",
+                                           "TZ"};
+
 std::map<std::string, std::string> environment_of(const policy::Policy& policy) {
   std::map<std::string, std::string> variables;
   for (const std::string& name : policy.env.pass)
@@ -92,6 +116,14 @@ std::map<std::string, std::string> environment_of(const policy::Policy& policy) 
   if (const unsigned fewer = fewer_processors_of(policy.limits); fewer != 0)
     variables.emplace("PYTHON_CPU_COUNT", std::to_string(fewer));
   return variables;
+}
+
+std::vector<std::string> start_variables(const policy::Policy& policy) {
+  std::vector<std::string> found;
+  const auto variables = environment_of(policy);
+  for (const char* name : kStartVariables)
+    if (const auto at = variables.find(name); at != variables.end()) found.push_back(at->first + "=" + at->second);
+  return found;
 }
 
 unsigned processors_of(const policy::Limits& limits) {

@@ -38,6 +38,10 @@ std::string to_json(const Job& job);
 // start one for each processor of the machine.
 std::map<std::string, std::string> environment_of(const policy::Policy& policy);
 
+// Those of them that the interpreter reads when it starts, as "NAME=value". They are given to it then; the others are
+// set before the code runs.
+std::vector<std::string> start_variables(const policy::Policy& policy);
+
 // The processors that a sandbox's share of time is worth: `limits.cpus` in whole ones, and no more than this process
 // has.
 unsigned processors_of(const policy::Limits& limits);

@@ -389,7 +389,12 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   }
   std::vector<int> tree_fds(binds.size(), -1);
 
-  std::vector<std::string> arguments = {plan.program, "-I", "-S", "-B", "-c", kBootstrap, cold ? "confine" : "serve"};
+  std::vector<std::string> variables = start_variables(policy);
+  const bool reads_variables = std::any_of(variables.begin(), variables.end(),
+                                           [](const std::string& variable) { return variable.starts_with("PYTHON"); });
+  // Isolated, unless the policy sets variables for it; its environment holds nothing but those.
+  std::vector<std::string> arguments = {plan.program, reads_variables ? "-s" : "-I", "-S", "-B", "-c",
+                                        kBootstrap,   cold ? "confine" : "serve"};
   if (!policy.python.preload.empty()) {
     for (const std::string& path : plan.site_packages) arguments.push_back("p:" + path);
     for (const std::string& name : policy.python.preload) arguments.push_back("m:" + name);
@@ -409,6 +414,7 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   std::vector<char*> envp = {language.data()};
   if (cold && cold->address_space_is_memory) envp.push_back(arenas.data());
   for (std::string& variable : threads) envp.push_back(variable.data());
+  for (std::string& variable : variables) envp.push_back(variable.data());
   envp.push_back(nullptr);
 
   child::TemplatePlan child_plan{};
@@ -508,6 +514,11 @@ Error Template::died(const std::string& attempted) {
                    attempted + ": the interpreter ended" + (said.empty() ? " without a word" : ", saying: " + said));
 }
 
+Error Template::not_sent(const Error& error) {
+  const bool has_gone = error.code == std::errc::broken_pipe || error.code == std::errc::connection_reset;
+  return has_gone ? died("set up the sandbox") : error;
+}
+
 asio::awaitable<Result<void>> Template::ready() {
   auto record = co_await receive_record(control_);
   if (!record) co_return record.error();
@@ -554,7 +565,7 @@ asio::awaitable<Result<Sandbox>> Template::spawn(const SandboxSpec& spec) {
   if (!status) co_return status.error();
   ends->status = std::move(*status);
   if (auto sent = send_request(control_.native_handle(), spec, *ends, has_proc_, entry_of(spec, is_root_run_)); !sent)
-    co_return sent.error();
+    co_return not_sent(sent.error());
   ends->give_away();
 
   auto record = co_await receive_record(control_);
@@ -582,7 +593,7 @@ asio::awaitable<Result<Sandbox>> Template::confine(const SandboxSpec& spec) {
   sandbox.status.assign(boost::asio::generic::seq_packet_protocol(AF_UNIX, 0), ends->status[0].release());
   if (auto prepared = co_await wait_for(PROGTC_PREPARED, spec, sandbox); !prepared) co_return prepared.error();
   if (auto sent = send_request(control_.native_handle(), spec, *ends, false, CgroupEntry::kNone); !sent)
-    co_return sent.error();
+    co_return not_sent(sent.error());
   ends->give_away();
   ends->move_into(sandbox);
   if (auto confined = co_await wait_for(PROGTC_CONFINED, spec, sandbox); !confined) co_return confined.error();

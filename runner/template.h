@@ -115,6 +115,7 @@ class Template {
   // The step that the child has reported as failed, if any.
   std::optional<Error> failed_step();
   Error died(const std::string& attempted);
+  Error not_sent(const Error& error);  // what `died` says where the interpreter has gone
   // Takes the set-up's records up to and including `last` (PROGTC_PREPARED or PROGTC_CONFINED).
   boost::asio::awaitable<Result<void>> wait_for(std::uint32_t last, const SandboxSpec& spec, Sandbox& sandbox);
 

@@ -392,9 +392,30 @@ static PyObject* serve(PyObject* module, PyObject* unused) {
   }
 }
 
+PyDoc_STRVAR(make_flags_doc, "make_flags(values)\n\nAn object like sys.flags that holds the tuple `values`.");
+
+static PyObject* make_flags(PyObject* module, PyObject* values) {
+  (void)module;
+  PyObject* flags = PySys_GetObject("flags");
+  const Py_ssize_t size = flags ? PyTuple_Size(flags) : -1;
+  if (size == -1 || PyTuple_Size(values) != size) {
+    if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "as many values as sys.flags has");
+    return NULL;
+  }
+  PyObject* made = PyStructSequence_New(Py_TYPE(flags));
+  if (!made) return NULL;
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    PyObject* value = PyTuple_GetItem(values, i);
+    Py_INCREF(value);
+    PyStructSequence_SetItem(made, i, value);
+  }
+  return made;
+}
+
 static PyMethodDef methods[] = {{"serve", serve, METH_NOARGS, serve_doc},
                                 {"confine", confine, METH_NOARGS, confine_doc},
                                 {"compile", compile, METH_VARARGS, compile_doc},
+                                {"make_flags", make_flags, METH_O, make_flags_doc},
                                 {NULL, NULL, 0, NULL}};
 static struct PyModuleDef module_definition = {PyModuleDef_HEAD_INIT,
                                                "_progtc",

@@ -1892,6 +1892,14 @@ class Preload(DaemonTest):
                     self.assertIsNotNone(final.json["value"], final.json)
                 self.assertEqual(len({json.dumps(final.json["value"]) for final in drawn}), 3)
 
+    def test_variables_that_the_interpreter_reads(self):
+        policy = self.lab.policy("strict", env={"set": {"PYTHONHASHSEED": "0", "PYTHONOPTIMIZE": "1", "TZ": "Asia/Tokyo"}})
+        daemon = self.serve("--policy", policy)
+        code = "import sys, time\n[hash('word'), sys.flags.optimize, time.tzname[0]]"
+        values = [self.execute(code, daemon=daemon).json["value"] for _ in range(3)]
+        self.assertEqual(values[0][1:], [1, "JST"])
+        self.assertEqual(values, [values[0]] * 3)
+
     def test_a_fork_of_the_code_keeps_the_state_of_its_generators(self):
         policy = self.lab.policy("standard", python={"site": "system"}, limits={"memory": "512MiB"})
         daemon = self.serve("--policy", policy, "--preload", "numpy", "--allow-degraded", "cgroup")

@@ -6,6 +6,8 @@ from _io import TextIOWrapper, open as io_open  # nobody has imported `io` yet
 from _sitebuiltins import Quitter, _Helper
 from codecs import lookup
 
+from _progtc import make_flags
+
 from . import output
 
 __builtins__ = __builtins__.copy()
@@ -16,14 +18,16 @@ _NEVER_STRICT = {"C", "POSIX", "C.UTF-8", "C.utf8"}  # locales in which Python's
 
 def prepare(job):
     """Errors: OSError when the working directory cannot be entered."""
-    _set_environment(job.get("env") or {})
+    env = job.get("env") or {}
+    _set_environment(env)
+    _set_flags(env)
     sys.argv = list(job["argv"])
     sys.orig_argv = [job["executable"]] + sys.argv
     sys.executable = job["executable"]
     if job.get("prefix"):
         sys.prefix = sys.exec_prefix = job["prefix"]
-    _set_path(job.get("path") or [], job.get("site") or [])
-    _open_streams(job.get("env") or {}, bool(job.get("line_buffered")))
+    _set_path(job.get("path") or [], job.get("site") or [], env, job.get("cwd") or posix.getcwd())
+    _open_streams(env, bool(job.get("line_buffered")))
     _add_site_builtins()
     _set_processors(job.get("processors"))
     if "linecache" in sys.modules:  # since Python 3.13 it holds the template's own `-c` text, as "<string>"
@@ -49,9 +53,33 @@ def _set_environment(wanted):
         current[name] = value
 
 
-def _set_path(front, site):
+def _set_flags(env):
+    """What the code, and subprocess and multiprocessing for its children, take for the interpreter's options: not those
+    that we start it with, but what the environment says."""
+    names = [part.partition("=")[0] for part in repr(sys.flags)[len("sys.flags("):-1].split(", ")]
+    values = dict(zip(names, sys.flags))
+    is_safe_path = bool(env.get("PYTHONSAFEPATH"))
+    writes_no_bytecode = bool(env.get("PYTHONDONTWRITEBYTECODE"))
+    wanted = {"isolated": 0, "ignore_environment": 0, "no_user_site": 0, "no_site": 0, "safe_path": is_safe_path,
+              "dont_write_bytecode": int(writes_no_bytecode)}
+    values.update((name, value) for name, value in wanted.items() if name in values)
+    sys.flags = make_flags(tuple(values.values()))
+    sys.dont_write_bytecode = writes_no_bytecode
+
+
+def _absolute(entry, cwd):
+    if entry.startswith("/"):
+        return entry
+    return cwd + "/" + entry if entry else cwd
+
+
+def _set_path(front, site, env, cwd):
     ours = __file__.rpartition("/")[0].rpartition("/")[0]  # the template found this package there; user code need not
     path = [entry for entry in sys.path if entry != ours]
+    if sys.version_info >= (3, 11) and env.get("PYTHONSAFEPATH"):
+        front = []
+    if env.get("PYTHONPATH"):
+        front = front + [_absolute(entry, cwd) for entry in env["PYTHONPATH"].split(":")]
     path[:0] = front
     known = set(path)
     for directory in site:
