@@ -48,6 +48,21 @@ std::string to_base64(std::string_view bytes) {
 
 }  // namespace
 
+bool is_runnable_package(const std::string& path) {
+  for (const char* name : {"/__main__.py", "/__main__.pyc"})
+    if (::access((path + name).c_str(), F_OK) == 0) return true;
+  const sys::UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) == -1 || !S_ISREG(info.st_mode)) return false;
+  // An archive ends with a record that begins so (APPNOTE.TXT 4.3.16); a comment behind it is not looked for.
+  constexpr std::string_view kEnd("PK\5\6", 4);
+  constexpr off_t kEndBytes = 22;
+  char begin[kEnd.size()] = {};
+  return info.st_size >= kEndBytes &&
+         ::pread(file.get(), begin, sizeof begin, info.st_size - kEndBytes) == static_cast<ssize_t>(sizeof begin) &&
+         std::string_view(begin, sizeof begin) == kEnd;
+}
+
 Result<Script> read_script(const std::string& path) {
   const std::string name = path == "-" ? "<stdin>" : path;
   sys::UniqueFd file;

@@ -15,4 +15,10 @@ struct Script {
 // no_such_file_or_directory, or anything else. Not UTF-8 and no coding line is an error naming line and byte.
 Result<Script> read_script(const std::string& path);
 
+// Whether `path` is a directory with a __main__.py or .pyc, or an archive with one in it (zipapp), as python3 runs
+// them.
+bool is_runnable_package(const std::string& path);
+
+inline constexpr const char* kMainModule = "__main__";
+
 }  // namespace progtc::cli

@@ -52,6 +52,70 @@ const char* signal_name(int signal) {
   }
 }
 
+// Where a path leads, and its absolute name.
+runner::ShownProgram shown_program(const std::string& path) {
+  std::error_code failed;
+  return {fs::canonical(path, failed).string(), fs::absolute(path).lexically_normal().string()};
+}
+
+// A script; or a directory or archive that has a __main__.py, which python3 runs as a module from there.
+Result<void> read_program(const std::string& path, Work& work) {
+  if (path == "-") {
+    work.job.filename = "<stdin>";
+  } else {
+    runner::ShownProgram program = shown_program(path);
+    while (program.target.size() > 1 && program.target.back() == '/') program.target.pop_back();
+    work.script = work.job.filename = program.target;
+    work.script_dir = fs::path(program.target).parent_path().string();
+    if (fs::is_regular_file(program.source) || fs::is_directory(program.source)) work.program.push_back(program);
+    if (is_runnable_package(path)) {
+      work.job.mode = runner::Job::Mode::kModule;
+      work.job.module = kMainModule;
+      return {};
+    }
+  }
+  auto script = read_script(path);
+  if (!script) return with_context("cannot read the script", script.error());
+  work.job.mode = runner::Job::Mode::kScript;
+  work.job.code = std::move(script->code);
+  work.job.code_base64 = std::move(script->code_base64);
+  return {};
+}
+
+// Modules of the standard library that read a script which their command line names.
+void show_script_of_module(Work& work) {
+  constexpr std::string_view kModules[] = {"pdb", "cProfile", "profile", "trace", "doctest", "dis", "ast", "tokenize"};
+  if (std::find(std::begin(kModules), std::end(kModules), work.job.module) == std::end(kModules)) return;
+  for (auto word = work.job.argv.begin() + 1; word != work.job.argv.end(); ++word) {
+    std::error_code failed;
+    if (!word->ends_with(".py") || !fs::is_regular_file(*word, failed)) continue;
+    work.program.push_back(shown_program(*word));
+    *word = work.program.back().target;  // the code may not see the directory that a relative name starts from
+    return;
+  }
+}
+
+// Where the code finds the file that it was started from; and Python's sys.path[0], the real directory of that file.
+void place_program(const runner::RootPlan& plan, const Work& work, runner::Job& job) {
+  const auto is_shown_there = [&](const runner::PlannedBind& bind) { return bind.target == work.script; };
+  const bool has_bind = std::any_of(plan.binds.begin(), plan.binds.end(), is_shown_there);
+  const std::string directory = has_bind ? work.script_dir : plan.inside(work.script_dir);
+  if (!directory.empty()) job.filename = fs::path(directory) / fs::path(work.script).filename();
+  if (job.mode == runner::Job::Mode::kModule) {
+    job.path = {job.filename};
+    return;
+  }
+  std::error_code failed;
+  const std::string real_dir = fs::canonical(work.script, failed).parent_path().string();
+  const std::string beside = plan.inside(real_dir);
+  job.path = {job.cwd};  // where --file puts its copies
+  if (!beside.empty()) {
+    job.path = {beside};
+  } else if (has_bind) {
+    job.path.insert(job.path.begin(), work.script_dir);  // of that directory, what --ro words.py shows
+  }
+}
+
 }  // namespace
 
 Result<Work> find_work(const RunOptions& options) {
@@ -73,18 +137,13 @@ Result<Work> find_work(const RunOptions& options) {
       return Error{
           make_error_code(boost::system::errc::invalid_argument),
           "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for a script on stdin (--help lists the options)"};
-    auto script = read_script(rest[0]);
-    if (!script) return with_context("cannot read the script", script.error());
-    work.job.mode = runner::Job::Mode::kScript;
-    work.job.code = std::move(script->code);
-    work.job.code_base64 = std::move(script->code_base64);
-    work.job.filename = rest[0] == "-" ? "<stdin>" : rest[0];
-    if (rest[0] != "-") work.script_dir = fs::absolute(rest[0]).lexically_normal().parent_path().string();
+    PROGTC_CHECK(read_program(rest[0], work));
     work.job.argv = {rest[0]};
     work.name = rest[0];
     rest.erase(rest.begin());
   }
   work.job.argv.insert(work.job.argv.end(), rest.begin(), rest.end());
+  if (options.module) show_script_of_module(work);
   return work;
 }
 
@@ -95,7 +154,7 @@ int exit_status_of(const Error& failure) noexcept {
 }
 
 Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
-                                    Work work, RunHooks hooks) {
+                                    const Work& work, RunHooks hooks) {
   // A closed stdout, or code that closes its stdin, is an errno here.
   if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) return from_errno(errno, "ignore SIGPIPE");
   asio::io_context context(1);
@@ -117,25 +176,20 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
     return from_errno(ENOTDIR, "--out " + options.out);
   request.out_dir = options.out.empty() ? "" : fs::absolute(options.out).lexically_normal().string();
   request.allow_degraded = {options.allow_degraded.begin(), options.allow_degraded.end()};
-  request.job = std::move(work.job);
+  request.job = work.job;
   request.job.env = runner::environment_of(policy);
   request.learn = std::move(hooks.learn);
   if (tools) {
     request.job.tools.emplace();
     for (const auto& tool : tools->list()) request.job.tools->push_back(tool.name);
   }
-  request.place = [here = request.project_dir, script_dir = work.script_dir, on_plan = std::move(hooks.on_plan)](
+  request.program = work.program;
+  request.place = [here = request.project_dir, work, on_plan = std::move(hooks.on_plan)](
                       const runner::RootPlan& plan, runner::Job& job) -> Result<void> {
     const std::string visible = plan.inside(here);
     job.cwd = visible.empty() ? plan.work_dir : visible;
-    const std::string beside = script_dir.empty() ? "" : plan.inside(script_dir);
-    job.path = {beside.empty() ? job.cwd : beside};
-    // "--ro words.py": of the script's directory the code sees that file alone, and can import it.
-    const auto lies_beside = [&](const runner::PlannedBind& bind) {
-      return fs::path(bind.target).parent_path() == script_dir;
-    };
-    if (beside.empty() && !script_dir.empty() && std::any_of(plan.binds.begin(), plan.binds.end(), lies_beside))
-      job.path.insert(job.path.begin(), script_dir);
+    job.path = {job.cwd};
+    if (!work.script.empty()) place_program(plan, work, job);
     return on_plan ? on_plan(plan) : Result<void>{};
   };
 

@@ -22,8 +22,10 @@ enum ExitStatus { kSetUpFailed = 125, kUnreadable = 126, kNotFound = 127 };
 // What to run.
 struct Work {
   runner::Job job;
-  std::string script_dir;  // host directory of a script file; empty otherwise
+  std::string script;      // host path of a script, or of a directory or archive with a __main__.py; empty otherwise
+  std::string script_dir;  // the script's directory, absolute as the caller gave it; empty without a script
   std::string name;        // for the JUnit test case
+  std::vector<runner::ShownProgram> program;  // shown to the code: the script, or one that -m pdb and the like take
 };
 
 // What to run, from the words that are left after the options. Errors: no_such_file_or_directory for a script that is
@@ -44,7 +46,7 @@ struct RunHooks {
 // Runs `work` under `policy`, with progtc-run's standard streams, signals and tools. An outcome is there for every run
 // that got as far as the runner. Errors: tools, files or the installation are not usable.
 Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& options, const policy::Policy& policy,
-                                    Work work, RunHooks hooks = {});
+                                    const Work& work, RunHooks hooks = {});
 
 // A result file outside everything that the code may write, or it could replace the result or withhold it. Errors:
 // naming `option` and the writable bind.

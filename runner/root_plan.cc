@@ -53,6 +53,7 @@ class Planner {
     }
     origin_ = "python.venv";
     if (!interpreter_.venv.empty()) PROGTC_CHECK(add_virtual_environment());
+    for (const ShownProgram& program : inputs_.program) PROGTC_CHECK(add_program(program));
     origin_ = "the runner";
     PROGTC_CHECK(add(inputs_.guest_dir, kGuestPath, {}));
     for (const char* device : {"null", "zero", "full", "random", "urandom"})
@@ -180,6 +181,18 @@ class Planner {
   Result<void> add_programs() {
     for (const char* path : {"/bin", "/sbin"}) PROGTC_CHECK(add_top_level(path));
     return add_optional({"/usr/bin", "/usr/sbin", "/usr/lib", "/usr/libexec", "/usr/share", "/etc/alternatives"});
+  }
+
+  Result<void> add_program(const ShownProgram& program) {
+    const auto is_there = [&](const std::string& place) { return lies_below(program.target, place); };
+    for (const char* own : {"/proc", "/dev", "/sys", kGuestPath})
+      if (is_there(own)) return {};
+    for (const PlannedBind& bind : plan_.binds)
+      if (is_there(bind.target) || lies_below(bind.target, program.target)) return {};
+    for (const PlannedEntry& entry : plan_.entries)
+      if (is_there("/" + entry.path)) return {};  // behind a link such as /bin
+    origin_ = "the script";
+    return add(program.source, program.target, {.is_explicit = true});
   }
 
   Result<void> add_virtual_environment() {

@@ -15,10 +15,18 @@
 
 namespace progtc::runner {
 
+// A file or directory of the host that the caller runs: the script. Shown read-only where it is.
+struct ShownProgram {
+  std::string source;  // on the host
+  std::string target;  // its absolute name inside
+};
+
 struct RootPlanInputs {
   std::string project_dir;  // what "@project" means: the caller's working directory
   std::string guest_dir;    // host directory of the guest runtime; appears as kGuestPath
   bool is_root = false;     // explicit binds become id-mapped mounts
+  // Skipped where the policy shows that place already, or where the sandbox has something of its own.
+  std::vector<ShownProgram> program = {};
 };
 inline constexpr const char* kGuestPath = "/.progtc";
 

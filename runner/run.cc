@@ -162,7 +162,7 @@ class Supervisor {
     auto identity = Identity::acquire();
     if (!identity) co_return identity.error();
     identity_ = std::move(*identity);
-    const RootPlanInputs inputs{request_.project_dir, request_.guest_dir, identity_.is_root_run};
+    const RootPlanInputs inputs{request_.project_dir, request_.guest_dir, identity_.is_root_run, request_.program};
     auto plan = plan_root(policy_, *interpreter, inputs);
     if (!plan) co_return plan.error();
     if (!gave_up("cgroup")) site_ = find_cgroup_site();

@@ -39,8 +39,9 @@ struct RunRequest {
                                 // goes to `out`
   std::size_t capture_bytes = 1 << 20;  // of each stream, kept in the outcome
   GivenUp allow_degraded;
-  std::string project_dir;  // what "@project" means
-  std::string guest_dir;    // where the guest runtime is installed
+  std::vector<ShownProgram> program;  // what is run, where it is a file
+  std::string project_dir;            // what "@project" means
+  std::string guest_dir;              // where the guest runtime is installed
   // The policy learner: decides on each call that the filter does not allow, true lets it happen. Such a run has no
   // Landlock.
   std::function<bool(const seccomp_notif&)> learn;

@@ -215,8 +215,11 @@ class Files(LimitsTest):
         policy = self.lab.policy("strict", filesystem={"tmp": nothing, "shm": nothing, "work": nothing, "out": nothing})
         for directory in (*DIRECTORIES, "/out"):
             with self.subTest(directory):
-                ended = self.run_probe("fill_directory", directory, 600, policy=policy, options=("--memory", "64M"))
+                code = compose("fill_directory")  # by -c: a script's own file is shown, below /tmp here
+                ended = self.lab.run("--memory", "64M", "-c", code, directory, 600, policy=policy)
                 self.assert_meets(ended, Blocked(("ENOENT",)))
+        ended = self.run_probe("fill_directory", "/tmp", 600, policy=policy, options=("--memory", "64M"))
+        self.assert_meets(ended, Blocked(("EROFS",)))
         ended = self.run_code("import os\nprint(os.getcwd(), sorted(os.listdir('/dev')))", policy=policy)
         self.assertEqual(ended.out, b"/ ['full', 'null', 'random', 'urandom', 'zero']\n", str(ended))
 
@@ -239,7 +242,7 @@ class Files(LimitsTest):
     def test_a_private_directory_is_not_the_next_runs(self):
         code = "import os\nfor d in ('/tmp', '/dev/shm', '/sandbox'):\n    print(os.listdir(d))\n    open(d + '/left', 'w').close()"
         for _ in range(2):
-            self.assertEqual(self.run_code(code).out, b"[]\n[]\n[]\n")
+            self.assertEqual(self.lab.run("-c", code).out, b"[]\n[]\n[]\n")
 
 
 class Output(LimitsTest):

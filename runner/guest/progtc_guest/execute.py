@@ -45,7 +45,7 @@ class Program:
         namespace = self._namespace
         if self.mode == "module":
             from runpy import _run_module_as_main
-            _run_module_as_main(self.module)
+            _run_module_as_main(self.module, self.module != "__main__")  # a directory or archive keeps sys.argv[0]
             return None
         if self.code.co_flags & _CO_COROUTINE:
             from asyncio import run
