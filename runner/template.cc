@@ -390,11 +390,8 @@ Result<std::unique_ptr<Template>> Template::start(const asio::any_io_executor& e
   std::vector<int> tree_fds(binds.size(), -1);
 
   std::vector<std::string> variables = start_variables(policy);
-  const bool reads_variables = std::any_of(variables.begin(), variables.end(),
-                                           [](const std::string& variable) { return variable.starts_with("PYTHON"); });
-  // Isolated, unless the policy sets variables for it; its environment holds nothing but those.
-  std::vector<std::string> arguments = {plan.program, reads_variables ? "-s" : "-I", "-S", "-B", "-c",
-                                        kBootstrap,   cold ? "confine" : "serve"};
+  // Not isolated (-I), as code that is would not find PYTHONBREAKPOINT; the environment holds nothing but what is here.
+  std::vector<std::string> arguments = {plan.program, "-s", "-S", "-B", "-c", kBootstrap, cold ? "confine" : "serve"};
   if (!policy.python.preload.empty()) {
     for (const std::string& path : plan.site_packages) arguments.push_back("p:" + path);
     for (const std::string& name : policy.python.preload) arguments.push_back("m:" + name);

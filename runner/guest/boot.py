@@ -14,7 +14,7 @@ def start(role, rest, modules):
     """`role` is "serve" for a template, "confine" for a worker; `rest` holds directories ("p:…") and modules ("m:…") to
     import: before any sandbox is cloned, or, in a worker, when everything is confined. `modules` come from the bundle;
     None where there is none for this interpreter. Returns the runtime's main function."""
-    if sys.path[0] == "":  # the working directory, where the interpreter was not started isolated
+    if sys.path[0] == "":  # the working directory
         del sys.path[0]
     helper = _imp.create_dynamic(ModuleSpec("_progtc", None, origin=HERE + "/_progtc.abi3.so"))
     if role == "confine":

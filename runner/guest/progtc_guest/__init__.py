@@ -1,7 +1,7 @@
 """The Python side of a sandbox: what happens between `clone` and the interpreter's own finalization.
 
 Processes
-    A trusted *template* (`python3 -I -S -B`) imports this package once and never runs anybody's code. A helper in C
+    A trusted *template* (`python3 -s -S -B`) imports this package once and never runs anybody's code. A helper in C
     clones it. The clone, the *worker*, arrives confined (namespaces, seccomp, limits) with four descriptors: 0, 1 and 2
     are pipes, 3 is the channel to the host. It calls `runtime.main(3)` and is untrusted from the first line of user
     code on; nothing here is a security boundary. What this package owes is fidelity (a script must behave as under a

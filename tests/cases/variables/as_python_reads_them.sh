@@ -16,4 +16,9 @@ for pair in PYTHONHASHSEED=7 PYTHONOPTIMIZE=1 PYTHONWARNINGS=ignore::Deprecation
   progtc-run --python /usr/bin/python3 --env "$pair" look.py > boxed 2> /dev/null
   diff bare boxed || echo "$pair differs"
 done
+for hook in 0 os.getpid; do
+  env -i PYTHONBREAKPOINT=$hook /usr/bin/python3 -c 'print(breakpoint() is None)' > bare
+  progtc-run --env PYTHONBREAKPOINT=$hook -c 'print(breakpoint() is None)' > boxed
+  diff bare boxed || echo "PYTHONBREAKPOINT=$hook differs"
+done
 echo alike
