@@ -53,7 +53,7 @@ def outcomes_of(out, why):
 def run_bare(module):
     with tempfile.TemporaryDirectory(prefix="probe-stdlib-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o777)
-        command = [PYTHON, "-I", "-S", "-B", "-", f"test.{module}"]
+        command = [PYTHON, "-s", "-S", "-B", "-", f"test.{module}"]
         if os.geteuid() == 0:  # some tests are skipped or differ for root, who is nobody in a sandbox
             ids = ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]  # somebody whom /etc/passwd knows
             command = ["setpriv", *ids, *command]
