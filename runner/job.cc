@@ -13,15 +13,63 @@ namespace {
 
 using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
+// As JSON has it: "\u00e9".
+void append_escape(std::string& text, unsigned unit) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  text += "\\u";
+  for (const unsigned shift : {12U, 8U, 4U, 0U}) text += kDigits[unit >> shift & 15];
+}
+
+// The length of the UTF-8 sequence at `at`; 0 where there is none.
+std::size_t sequence_at(const std::string& text, std::size_t at) {
+  rapidjson::StringStream rest(text.c_str() + at);
+  unsigned code_point = 0;
+  const bool is_one = rapidjson::UTF8<>::Decode(rest, &code_point) && rest.Tell() <= text.size() - at;
+  return is_one ? rest.Tell() : 0;
+}
+
+bool is_utf8(const std::string& text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t length = sequence_at(text, at);
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
+
+// Bytes that are not UTF-8 become the surrogates that Python has for them (PEP 383), as in sys.argv and os.environ.
+void put_string(Writer& writer, const std::string& value) {
+  if (is_utf8(value)) {
+    writer.String(value);
+    return;
+  }
+  std::string text = "\"";
+  for (std::size_t at = 0; at < value.size();) {
+    const std::size_t length = sequence_at(value, at);
+    const auto byte = static_cast<unsigned char>(value[at]);
+    if (length == 0) {
+      append_escape(text, 0xDC00U + byte);
+    } else if (byte < 0x20 || byte == '"' || byte == '\\') {
+      append_escape(text, byte);
+    } else {
+      text.append(value, at, length);
+    }
+    at += std::max<std::size_t>(length, 1);
+  }
+  text += '"';
+  writer.RawValue(text.data(), text.size(), rapidjson::kStringType);
+}
+
 void put(Writer& writer, const char* key, const std::string& value) {
   writer.Key(key);
-  writer.String(value);
+  put_string(writer, value);
 }
 
 void put(Writer& writer, const char* key, const std::vector<std::string>& values) {
   writer.Key(key);
   writer.StartArray();
-  for (const std::string& value : values) writer.String(value);
+  for (const std::string& value : values) put_string(writer, value);
   writer.EndArray();
 }
 

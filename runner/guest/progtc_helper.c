@@ -332,7 +332,7 @@ PyDoc_STRVAR(compile_doc,
 static PyObject* compile(PyObject* module, PyObject* args) {
   (void)module;
   const char *source, *filename;
-  if (!PyArg_ParseTuple(args, "ys", &source, &filename)) return NULL;
+  if (!PyArg_ParseTuple(args, "yy", &source, &filename)) return NULL;
   return Py_CompileString(source, filename, Py_file_input);
 }
 

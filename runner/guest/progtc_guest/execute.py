@@ -75,7 +75,8 @@ class Program:
             _keep_last_value(tree)
             return compile(tree, self.filename, "exec", _TOP_LEVEL_AWAIT, True)
         if isinstance(self.source, str) and not any(map(self.source.__contains__, _NOT_PLAIN)):
-            return compile_plain(self.source.encode("utf-8", "surrogatepass"), self.filename)
+            filename = self.filename.encode("utf-8", "surrogateescape")
+            return compile_plain(self.source.encode("utf-8", "surrogatepass"), filename)
         return compile(self.source, self.filename, "exec", _TOP_LEVEL_AWAIT, True)
 
 
