@@ -41,10 +41,11 @@ Result<policy::Bind> parse_mount(const std::string& option, const std::string& t
     return option_error(named, "the whole root cannot be shown; name the directories the code needs");
   const std::string target = colon == std::string::npos ? bind.source : text.substr(colon + 1);
   if (colon != std::string::npos || target.find(':') == std::string::npos) {
-    auto checked = policy::parse_bind(target + "/x:" + target, is_writable);
+    auto checked = policy::parse_bind("/x" + target + ":" + target, is_writable);
     if (!checked) return with_context(named, checked.error());
     if (checked->target != bind.source) bind.target = checked->target;
   }
+  if (auto checked = policy::check_source(bind.source); !checked) return with_context(named, checked.error());
   if (!std::filesystem::exists(bind.source)) return option_error(named, "no such file or directory");
   return bind;
 }

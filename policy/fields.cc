@@ -69,6 +69,20 @@ Result<void> check_target(const std::string& target) {
 
 }  // namespace
 
+Result<void> check_source(std::string_view source) {
+  const auto refused = [&](std::string_view why) {
+    return failure(PolicyErrc::kRange, quoted(source) + " cannot be shown: " + std::string(why));
+  };
+  if (is_at_or_below(source, "/proc"))
+    return refused("the host's /proc tells of all its processes; the sandbox has its own");
+  if (is_at_or_below(source, "/sys")) return refused("/sys is the kernel's own interface to the host's devices");
+  if (is_at_or_below(source, "/dev") && !is_at_or_below(source, "/dev/shm"))
+    return refused("the host's /dev holds its devices; the sandbox has its own");
+  if (source == "/run" || source == "/var/run")
+    return refused("it holds the sockets of the host's services; name the file or directory below it");
+  return Result<void>{};
+}
+
 std::span<const std::string> symbolic_sources() {
   static const std::vector<std::string> kNames = {"@python",   "@libraries",     "@certificates", "@timezones",
                                                   "@packages", "@user-packages", "@programs",     "@project"};
@@ -134,6 +148,7 @@ Result<Bind> parse_bind(std::string_view text, bool is_writable) {
   if (!bind.target.empty() || bind.source.front() == '/') {
     PROGTC_CHECK(check_target(bind.target.empty() ? bind.source : bind.target));
   }
+  if (bind.source.front() == '/') PROGTC_CHECK(check_source(bind.source));
   return bind;
 }
 

@@ -16,8 +16,12 @@ namespace progtc::policy {
 // "SRC" or "SRC:DST": SRC an absolute path or a symbolic source ("@python"), DST an absolute path. Repeated and
 // trailing slashes are dropped. Errors: kType for a form that is none of these; kRange for `..`, for a target of "/",
 // "/proc", "/dev" or one of the sandbox's own file systems, for a writable "/", and for a writable symbolic source
-// other than "@project".
+// other than "@project"; and what check_source refuses.
 Result<Bind> parse_bind(std::string_view text, bool is_writable);
+// Errors: kRange for a source that the kernel makes ("/proc", "/sys", "/dev" but for "/dev/shm", and below) and for
+// "/run" itself. It looks at the name alone; the runner asks again with the name that links lead to, and with the file
+// system.
+Result<void> check_source(std::string_view source);
 std::string format_bind(const Bind& bind);  // what parse_bind reads
 // The symbolic sources, "@python" first.
 std::span<const std::string> symbolic_sources();

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +28,39 @@ std::optional<std::string> real_path(const std::string& path) {
   char resolved[PATH_MAX];
   if (!::realpath(path.c_str(), resolved)) return std::nullopt;
   return std::string(resolved);
+}
+
+// Whether the kernel makes the files there, wherever they are mounted: they tell of the host, or change it. devtmpfs
+// answers as tmpfs does, so it is known by its name (check_source).
+Result<bool> is_kernel_file_system(const std::string& path) {
+  constexpr unsigned kMqueueMagic = 0x19800202;    // ipc/mqueue.c
+  constexpr unsigned kConfigfsMagic = 0x62656570;  // fs/configfs/mount.c
+  constexpr unsigned kFusectlMagic = 0x65735543;   // fs/fuse/control.c
+  struct statfs info {};
+  if (::statfs(path.c_str(), &info) == -1) return from_errno(errno, "statfs '" + path + "'");
+  switch (static_cast<unsigned>(info.f_type)) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case DEVPTS_SUPER_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEBUGFS_MAGIC:
+    case TRACEFS_MAGIC:
+    case SECURITYFS_MAGIC:
+    case SELINUX_MAGIC:
+    case SMACK_MAGIC:
+    case BPF_FS_MAGIC:
+    case PSTOREFS_MAGIC:
+    case EFIVARFS_MAGIC:
+    case BINFMTFS_MAGIC:
+    case NSFS_MAGIC:
+    case kMqueueMagic:
+    case kConfigfsMagic:
+    case kFusectlMagic:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // Whether `path` is `above` or lies below it.
@@ -127,8 +162,18 @@ class Planner {
                        "bind '" + wanted +
                            "': only directories and regular files can be shown (a socket, pipe or device is a "
                            "way out of the sandbox)");
+    if (!kind.is_device) PROGTC_CHECK(check_bind_source(wanted, bind.source));
     plan_.binds.push_back(std::move(bind));
     return {};
+  }
+
+  // The policy's decoder has checked the name; a link, or a mount elsewhere, can still lead to the same files.
+  static Result<void> check_bind_source(const std::string& wanted, const std::string& source) {
+    if (auto named = policy::check_source(source); !named)
+      return run_error(RunErrc::kBindSource, "bind '" + wanted + "': " + named.error().context);
+    PROGTC_TRY(const bool is_kernels, is_kernel_file_system(source));
+    if (!is_kernels) return {};
+    return run_error(RunErrc::kBindSource, "bind '" + wanted + "': a file system of the kernel cannot be shown");
   }
 
   Result<void> add_optional(const std::vector<std::string>& paths) {

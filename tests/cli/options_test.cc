@@ -99,6 +99,10 @@ TEST(ApplyOptionsTest, MountsFollowThePolicysRules) {
             R"(--ro data:/: "/" cannot be a target: the root is the sandbox's own)");
   EXPECT_EQ(message([](auto& o) { o.ro = {"data:/proc/x"}; }),
             R"(--ro data:/proc/x: "/proc/x" cannot be a target: /proc is the sandbox's own)");
+  EXPECT_EQ(
+      message([](auto& o) { o.ro = {"/proc:/x"}; }),
+      R"(--ro /proc:/x: "/proc" cannot be shown: the host's /proc tells of all its processes; the sandbox has its own)");
+  EXPECT_EQ(message([](auto& o) { o.ro = {"data:/sys"}; }), "");
   EXPECT_EQ(message([](auto& o) { o.ro = {"data:/a/../b"}; }), R"(--ro data:/a/../b: the path may not contain "..")");
   EXPECT_EQ(message([](auto& o) { o.ro = {"/no/such"}; }), "--ro /no/such: no such file or directory");
   EXPECT_EQ(message([](auto& o) { o.rw = {"@packages"}; }),

@@ -64,6 +64,19 @@ TEST(FieldsTest, BindsKeepTheirForm) {
             "\"SRC:/sandbox/data\"");
 }
 
+TEST(FieldsTest, WhatTheKernelMakesIsNoSource) {
+  for (const char* text : {"/proc:/x", "/proc/self:/x", "//proc/:/x", "/dev:/x", "/dev/pts:/x", "/sys",
+                           "/sys/fs/cgroup:/x", "/run", "/run:/x", "/var/run:/x"}) {
+    const auto bind = parse_bind(text, false);
+    ASSERT_FALSE(bind) << text;
+    EXPECT_NE(bind.error().context.find("cannot be shown: "), std::string::npos) << bind.error().context;
+  }
+  EXPECT_EQ(parse_bind("/proc:/x", false).error().context,
+            "\"/proc\" cannot be shown: the host's /proc tells of all its processes; the sandbox has its own");
+  for (const char* text : {"/process:/x", "/dev/shm/data:/x", "/system", "/run/app/data", "/devices"})
+    EXPECT_TRUE(parse_bind(text, false)) << text;
+}
+
 TEST(FieldsTest, NamesAreChecked) {
   EXPECT_TRUE(check_environment_name("LC_ALL"));
   EXPECT_FALSE(check_environment_name("1A"));

@@ -120,6 +120,24 @@ TEST_F(RootPlanTest, RefusesDevicesAndOtherWaysOut) {
   EXPECT_THAT(planned.error().context, HasSubstr("only directories and regular files can be shown"));
 }
 
+TEST_F(RootPlanTest, RefusesFilesOfTheKernelUnderAnyName) {
+  fs::create_symlink("/proc/self", path("link-to-proc"));
+  fs::create_symlink("/run", path("link-to-run"));
+  for (const std::string& source : {path("link-to-proc"), path("link-to-run"), std::string("/proc/sys"),
+                                    std::string("/sys/kernel"), std::string("/dev/pts"), std::string("/run")}) {
+    if (!fs::exists(source)) continue;
+    policy_.filesystem.binds.clear();
+    bind(source, "/elsewhere");
+    const auto planned = plan();
+    ASSERT_FALSE(planned) << source;
+    EXPECT_THAT(planned.error().context, HasSubstr("cannot be shown")) << source;
+  }
+  policy_.filesystem.binds.clear();
+  fs::create_symlink(path("data"), path("link-to-data"));
+  bind(path("link-to-data"), "/elsewhere");
+  EXPECT_TRUE(plan());  // the twin: a link to files that are no kernel's
+}
+
 TEST_F(RootPlanTest, APrivateFileSystemThatThePolicyLeavesOutHasNoPlace) {
   const auto planned = plan();
   ASSERT_TRUE(planned) << planned.error().context;
