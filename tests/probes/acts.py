@@ -234,7 +234,8 @@ KERNEL = [
     act("tioclinux", EPERM, bare(), denied="ioctl", policies=BOTH),
     *INT80,
     act("x32", Killed(SIGSYS), bare(), policies=BOTH),
-    act("unknown_syscall", ENOSYS, NoTwin("no kernel has it"), policies=BOTH),
+    act("unknown_syscall 100000", ENOSYS, NoTwin("no kernel has it"), policies=BOTH),
+    act("unknown_syscall 337", ENOSYS, NoTwin("no kernel has it"), policies=BOTH),  # in the gap of the table
 ]
 
 VARIABLES = frozenset(

@@ -1,4 +1,6 @@
 """A call that no kernel has."""
+import sys
+
 from probe import reach
 
-reach(100_000)
+reach(int(sys.argv[1]))
