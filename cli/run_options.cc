@@ -85,6 +85,8 @@ void define_run_options(CLI::App& app, RunOptions& options) {
   const auto list = [](CLI::Option* option) { option->allow_extra_args(false)->expected(1)->take_all(); };
   app.add_option("-c", options.code, "Runs CODE")->type_name("CODE")->group("What to run");
   app.add_option("-m", options.module, "Runs a module, as python3 -m does")->type_name("MODULE")->group("What to run");
+  app.add_flag("-n", options.has_no_stdin, "Leaves stdin alone, as `ssh -n` does: the code reads end of file")
+      ->group("What to run");
   app.add_option("--policy", options.policy, "strict (the default), data, standard, permissive, ci, or a policy file")
       ->type_name("NAME|FILE")
       ->group("What it may do");

@@ -26,6 +26,7 @@ struct RunOptions {
   std::string pids;
   std::string python;
   std::string venv;
+  bool has_no_stdin = false;  // -n
   std::string report;
   std::string junit;
   std::vector<std::string> allow_degraded;

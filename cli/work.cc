@@ -137,6 +137,8 @@ Result<Work> find_work(const RunOptions& options) {
       return Error{
           make_error_code(boost::system::errc::invalid_argument),
           "nothing to run: give a SCRIPT, -c CODE, -m MODULE, or - for a script on stdin (--help lists the options)"};
+    if (options.has_no_stdin && rest[0] == "-")
+      return Error{make_error_code(boost::system::errc::invalid_argument), "-n: the script is to be read from stdin"};
     PROGTC_CHECK(read_program(rest[0], work));
     work.job.argv = {rest[0]};
     work.name = rest[0];
@@ -194,7 +196,7 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   };
 
   std::optional<runner::HostStream> in;
-  if (may_read_stdin()) in.emplace(executor, STDIN_FILENO, runner::HostStream::Direction::kRead);
+  if (!options.has_no_stdin && may_read_stdin()) in.emplace(executor, STDIN_FILENO, runner::HostStream::Direction::kRead);
   const int out_fd = hooks.has_stdout_on_stderr ? STDERR_FILENO : STDOUT_FILENO;
   runner::HostStream out(executor, out_fd, runner::HostStream::Direction::kWrite);
   runner::HostStream err(executor, STDERR_FILENO, runner::HostStream::Direction::kWrite);
