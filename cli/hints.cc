@@ -280,8 +280,7 @@ class Adviser {
     add(claim.error_message + ": only the standard library is visible",
         "python.site: none (policy " + policy_.name + ")",
         "--venv " + (view_.active_environment.empty() ? "DIR" : view_.active_environment) +
-            ", --policy standard, or \"filesystem\": {\"ro\": [\"+@packages\"], \"reason\": \"…\"}, "
-            "\"python\": {\"site\": \"system\", \"reason\": \"…\"}");
+            ", --policy data, or \"python\": {\"site\": \"system\", \"reason\": \"…\"}");
   }
 
   void about_errors(const runner::GuestClaim& claim) {

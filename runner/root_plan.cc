@@ -86,6 +86,10 @@ class Planner {
       origin_ = policy::format_bind(bind);
       PROGTC_CHECK(add_policy_bind(bind));
     }
+    origin_ = "python.site";
+    if (policy_.python.site != policy::SitePackages::kNone) PROGTC_CHECK(add_packages());
+    if (policy_.python.site == policy::SitePackages::kUser && !interpreter_.user_packages.empty())
+      PROGTC_CHECK(add_optional({interpreter_.user_packages}));
     origin_ = "python.venv";
     if (!interpreter_.venv.empty()) PROGTC_CHECK(add_virtual_environment());
     for (const ShownProgram& program : inputs_.program) PROGTC_CHECK(add_program(program));

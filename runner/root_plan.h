@@ -33,7 +33,8 @@ inline constexpr const char* kGuestPath = "/.progtc";
 struct PlannedBind {
   std::string source;  // real path on the host, no symbolic links
   std::string target;  // absolute inside
-  std::string origin;  // what asked for it: a bind as the policy writes it ("@python"), "python.venv", or "the runner"
+  std::string origin;  // what asked for it: a bind as the policy writes it ("@python"), "python.site", "python.venv",
+                       // "the script", or "the runner"
   bool is_writable = false;
   bool is_directory = false;
   bool is_explicit = false;  // named by path in the policy or on the command line, not by an "@" set
