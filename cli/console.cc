@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "cli/callers_view.h"
 #include "cli/hints.h"
@@ -79,6 +80,18 @@ void Console::paragraph(const std::string& headline, const std::string& rule, co
   (void)std::fputs(text.c_str(), stderr);
 }
 
+namespace {
+
+// Starting a program takes several calls, the program's file and a PATH: the fix of one call would only lead to the
+// next denial.
+constexpr const char* kProgramsFix = "--policy standard, or a policy that `progtc policy learn` writes";
+
+bool starts_programs(const runner::Denial& denial) {
+  return denial.fix.find("\"+processes\"") != std::string::npos || denial.fix.find("\"+exec\"") != std::string::npos;
+}
+
+}  // namespace
+
 void explain_outcome(const Console& console, const runner::RunOutcome& outcome, const policy::Policy& policy,
                      const CallersView& view) {
   if (outcome.kind == runner::OutcomeKind::kSetupFailed) {
@@ -88,15 +101,19 @@ void explain_outcome(const Console& console, const runner::RunOutcome& outcome, 
   // Code that ended with 0 has handled its denials: libraries try a call and go another way. The report has them.
   const bool is_handled = runner::process_exit_code(outcome) == 0;
   const std::size_t told = is_handled && !console.is_verbose() ? 0 : outcome.denials.size();
+  bool has_told_of_programs = false;
   for (std::size_t i = 0; i < told; ++i) {
     const runner::Denial& denial = outcome.denials[i];
+    const bool is_of_programs = starts_programs(denial);
+    if (is_of_programs && std::exchange(has_told_of_programs, true) && !console.is_verbose()) continue;
     if (i == kShownDenials && !console.is_verbose()) {
       console.note("and " + std::to_string(outcome.denials.size() - i) +
                    " further kinds of denied calls (-v shows them)");
       break;
     }
     const std::string times = denial.count > 1 ? ", " + std::to_string(denial.count) + " times" : "";
-    console.paragraph("denied: " + denial.call + times, denial.rule + " (policy " + policy.name + ")", denial.fix);
+    console.paragraph("denied: " + denial.call + times, denial.rule + " (policy " + policy.name + ")",
+                      is_of_programs ? kProgramsFix : denial.fix);
   }
   switch (outcome.kind) {
     case runner::OutcomeKind::kExited:
