@@ -196,7 +196,8 @@ Result<runner::RunOutcome> run_work(const Console& console, const RunOptions& op
   };
 
   std::optional<runner::HostStream> in;
-  if (!options.has_no_stdin && may_read_stdin()) in.emplace(executor, STDIN_FILENO, runner::HostStream::Direction::kRead);
+  if (!options.has_no_stdin && may_read_stdin())
+    in.emplace(executor, STDIN_FILENO, runner::HostStream::Direction::kRead);
   const int out_fd = hooks.has_stdout_on_stderr ? STDERR_FILENO : STDOUT_FILENO;
   runner::HostStream out(executor, out_fd, runner::HostStream::Direction::kWrite);
   runner::HostStream err(executor, STDERR_FILENO, runner::HostStream::Direction::kWrite);

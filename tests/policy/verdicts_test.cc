@@ -114,7 +114,8 @@ TEST(VerdictsTest, AreThoseOfTheFile) {
 TEST(VerdictsTest, NoShippedPolicyAllowsADangerousCall) {
   for (const auto& [call, line] : current()) {
     if (!is_dangerous_syscall(call)) continue;
-    EXPECT_TRUE(line == "deny deny deny deny deny" || (call == "clone3" && line == "absent absent absent absent absent"))
+    EXPECT_TRUE(line == "deny deny deny deny deny" ||
+                (call == "clone3" && line == "absent absent absent absent absent"))
         << call << ": " << line;
   }
 }
