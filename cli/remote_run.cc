@@ -45,6 +45,8 @@ Result<bridge::ExecuteRequest> make_request(const RunOptions& options, const CLI
   bridge::ExecuteRequest request;
   PROGTC_TRY(auto work, find_work(options));
   if (work.job.argv.size() > 1) return invalid("arguments for the code do not go with --connect");
+  if (work.job.mode == runner::Job::Mode::kModule)
+    return invalid("'" + work.name + "' is a directory or archive: a daemon takes code, give a SCRIPT or -c CODE");
   if (!work.job.code_base64.empty()) return invalid("a daemon takes code in UTF-8 only");
   request.code = std::move(work.job.code);
   request.stream = true;

@@ -1778,6 +1778,12 @@ class Connect(DaemonTest):
         self.assertEqual((ended.status, ended.text), (0, "out\n"), str(ended))
         self.assertIn("err\n", ended.words)
 
+    def test_a_directory_is_refused(self):
+        directory = self.lab.write("app/__main__.py", "print('never')").parent
+        ended = self.run_connected(self.daemon.url, directory)
+        self.assertEqual((ended.status, ended.out), (harness.SETUP_FAILED, b""), str(ended))
+        self.assertIn("is a directory or archive", ended.words)
+
     def test_endings(self):
         for code, status in (("import sys\nsys.exit(3)", 3), ("1/0", 1), ("x = = 1", 1), ("import os\nos.abort()", 128 + signal.SIGABRT)):
             with self.subTest(code):
