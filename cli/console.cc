@@ -86,8 +86,17 @@ namespace {
 // next denial.
 constexpr const char* kProgramsFix = "--policy standard, or a policy that `progtc policy learn` writes";
 
+// Which of them reaches its goal, the denied call does not tell.
+constexpr const char* kNetworkFix =
+    "--net host (all that this machine reaches), or --net loopback (servers that the code starts itself)";
+
 bool starts_programs(const runner::Denial& denial) {
   return denial.fix.find("\"+processes\"") != std::string::npos || denial.fix.find("\"+exec\"") != std::string::npos;
+}
+
+std::string fix_for(const runner::Denial& denial) {
+  if (starts_programs(denial)) return kProgramsFix;
+  return denial.rule == "network: none" ? kNetworkFix : denial.fix;
 }
 
 }  // namespace
@@ -104,16 +113,14 @@ void explain_outcome(const Console& console, const runner::RunOutcome& outcome, 
   bool has_told_of_programs = false;
   for (std::size_t i = 0; i < told; ++i) {
     const runner::Denial& denial = outcome.denials[i];
-    const bool is_of_programs = starts_programs(denial);
-    if (is_of_programs && std::exchange(has_told_of_programs, true) && !console.is_verbose()) continue;
+    if (starts_programs(denial) && std::exchange(has_told_of_programs, true) && !console.is_verbose()) continue;
     if (i == kShownDenials && !console.is_verbose()) {
       console.note("and " + std::to_string(outcome.denials.size() - i) +
                    " further kinds of denied calls (-v shows them)");
       break;
     }
     const std::string times = denial.count > 1 ? ", " + std::to_string(denial.count) + " times" : "";
-    console.paragraph("denied: " + denial.call + times, denial.rule + " (policy " + policy.name + ")",
-                      is_of_programs ? kProgramsFix : denial.fix);
+    console.paragraph("denied: " + denial.call + times, denial.rule + " (policy " + policy.name + ")", fix_for(denial));
   }
   switch (outcome.kind) {
     case runner::OutcomeKind::kExited:

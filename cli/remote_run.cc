@@ -32,8 +32,8 @@ Error invalid(const std::string& what) { return Error{make_error_code(boost::sys
 
 // What is bound, limited and reported is the daemon's business; an option that would be ignored is refused.
 Result<void> check_remote(const RunOptions& options, const CLI::App& app) {
-  for (const char* option : {"--ro", "--rw", "--out", "--env", "--memory", "--cpus", "--pids", "--python", "--venv",
-                             "--report", "--junit", "--allow-degraded", "--explain"})
+  for (const char* option : {"--ro", "--rw", "--out", "--net", "--env", "--memory", "--cpus", "--pids", "--python",
+                             "--venv", "--report", "--junit", "--allow-degraded", "--explain"})
     if (app.get_option(option)->count() > 0)
       return invalid(std::string(option) + " does not go with --connect: the daemon decides that");
   if (options.module) return invalid("-m does not go with --connect: a daemon takes code, give a SCRIPT or -c CODE");

@@ -99,6 +99,11 @@ void define_run_options(CLI::App& app, RunOptions& options) {
   list(app.add_option("--rw", options.rw, "Shows SRC inside, writable")
            ->type_name("SRC[:DST]")
            ->group("What it may do"));
+  app.add_option("--net", options.net,
+                 "Network: none, loopback (the code's own), or host (all that this machine reaches)")
+      ->type_name("MODE")
+      ->check(CLI::IsMember({"none", "loopback", "host"}))
+      ->group("What it may do");
   list(app.add_option("--env", options.env, "Sets a variable, or passes the caller's own value on")
            ->type_name("K[=V]")
            ->group("What it may do"));
@@ -233,6 +238,9 @@ Result<policy::Policy> apply_options(policy::Policy policy, const RunOptions& op
   for (const std::string& text : options.rw) {
     PROGTC_TRY(auto bind, parse_mount("--rw", text, true));
     policy.filesystem.binds.push_back(std::move(bind));
+  }
+  if (!options.net.empty()) {
+    PROGTC_TRY(policy.network, policy::parse_network_mode(options.net));
   }
   for (const std::string& entry : options.env) PROGTC_CHECK(apply_env(policy.env, entry));
   PROGTC_CHECK(set_limit(policy.limits, "wall", "--timeout", options.timeout));

@@ -26,6 +26,7 @@ struct RunOptions {
   std::string pids;
   std::string python;
   std::string venv;
+  std::string net;            // none, loopback, host; empty: the policy's
   bool has_no_stdin = false;  // -n
   std::string report;
   std::string junit;

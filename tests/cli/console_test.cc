@@ -53,14 +53,28 @@ TEST(ConsoleTest, QuietLeavesErrorsOfTheSetUp) {
 TEST(ConsoleTest, DenialsComeWithRuleAndFix) {
   runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "status 1");
   outcome.exit_code = 1;
-  outcome.denials.push_back({"socket(AF_INET, SOCK_STREAM, 0)", "network: none", "FIX", 3});
+  outcome.denials.push_back({"mlock(0, 4096)", "syscalls: mlock is in \"deny\"", "FIX", 3});
   EXPECT_EQ(said(outcome),
-            "progtc-run: denied: socket(AF_INET, SOCK_STREAM, 0), 3 times\n  rule:  network: none (policy strict)\n  "
+            "progtc-run: denied: mlock(0, 4096), 3 times\n  rule:  syscalls: mlock is in \"deny\" (policy strict)\n  "
             "allow: FIX\n");
   for (int i = 0; i < 9; ++i) outcome.denials.push_back({"call" + std::to_string(i), "r", "f", 1});
   const std::string text = said(outcome);
   EXPECT_NE(text.find("and 5 further kinds of denied calls (-v shows them)"), std::string::npos) << text;
   EXPECT_EQ(said(outcome, false, true).find("further kinds"), std::string::npos);
+}
+TEST(ConsoleTest, DenialsThatOneFixEndsAreToldOnce) {
+  runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "status 1");
+  outcome.exit_code = 1;
+  outcome.denials.push_back({"socket(AF_INET, SOCK_STREAM, 0)", "network: none", "one call's", 1});
+  outcome.denials.push_back({"vfork()", "r", R"("groups": ["+processes"])", 1});
+  outcome.denials.push_back({"execve(…)", "r", R"("groups": ["+exec"])", 1});
+  const std::string text = said(outcome);
+  EXPECT_NE(text.find("allow: --net host (all that this machine reaches), or --net loopback"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("denied: vfork()\n  rule:  r (policy strict)\n  allow: --policy standard"), std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("execve"), std::string::npos) << text;
+  EXPECT_NE(said(outcome, false, true).find("execve"), std::string::npos);  // -v
 }
 TEST(ConsoleTest, DenialsThatTheCodeHandledAreToldWhenAskedFor) {
   runner::RunOutcome outcome = outcome_of(OutcomeKind::kExited, "the code ended");
