@@ -37,7 +37,7 @@ runner::Probe probe_run() {
   work.name = "-c";
   const Console console("progtc", true, false);
   const auto outcome =
-      run_work(console, options, *policy, std::move(work), {.learn = {}, .on_plan = {}, .is_silent = true});
+      run_work(console, options, *policy, work, {.learn = {}, .on_plan = {}, .is_silent = true});
   if (!outcome) {
     probe.detail = outcome.error().context;
     return probe;

@@ -583,7 +583,7 @@ int learn_policy(const Console& console, const ProgtcOptions& options) {
   };
   hooks.has_stdout_on_stderr = options.output.empty();
   const policy::Policy learning = learning_policy(lesson.asked, options.has_host_network);
-  auto outcome = run_work(console, options.run, learning, std::move(*work), std::move(hooks));
+  auto outcome = run_work(console, options.run, learning, *work, std::move(hooks));
   if (!outcome) return fail(outcome.error());
   outcome->denials = calls->refused();  // in the base's words, not in those of the learner's own filter
   explain_outcome(console, *outcome, lesson.asked, view);

@@ -89,7 +89,7 @@ int main_program(int argc, char** argv) {
     view.plan = plan;
     return reports->settle(plan);
   };
-  auto outcome = run_work(console, options, *policy, std::move(*work), std::move(hooks));
+  auto outcome = run_work(console, options, *policy, *work, std::move(hooks));
   if (!outcome) return fail(console, options, *reports, outcome.error());
   explain_outcome(console, *outcome, *policy, view);
   const bool is_written = write_reports(console, *reports, *outcome, name);
