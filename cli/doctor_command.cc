@@ -36,8 +36,7 @@ runner::Probe probe_run() {
   work.job.argv = {"-c"};
   work.name = "-c";
   const Console console("progtc", true, false);
-  const auto outcome =
-      run_work(console, options, *policy, work, {.learn = {}, .on_plan = {}, .is_silent = true});
+  const auto outcome = run_work(console, options, *policy, work, {.learn = {}, .on_plan = {}, .is_silent = true});
   if (!outcome) {
     probe.detail = outcome.error().context;
     return probe;
