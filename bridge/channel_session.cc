@@ -197,6 +197,7 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
         return {};
       }
       case FrameKind::kDone: {
+        if (end_.claim) return violation("'done' came twice");
         PROGTC_TRY(end_.claim, decode_done(frame.payload));
         return {};
       }

@@ -40,7 +40,7 @@ class ChannelSession final : public runner::ChannelPeer {
   // Called for every call that is answered, and for those cut short ("cancelled"). It must not throw.
   void observe(ToolCallObserver observer) { observer_ = std::move(observer); }
 
-  // See ChannelPeer. A second `done` replaces the first. At the end of the channel, and when cancelled, calls under way
+  // See ChannelPeer. A second `done` is a violation. At the end of the channel, and when cancelled, calls under way
   // are cancelled and waited for. After a violation they are cancelled, and end on their own: the run is to be killed
   // now. Counts of calls are per conversation. The session must outlive converse(), not what goes on after a violation.
   boost::asio::awaitable<runner::PeerEnd> converse(boost::asio::local::stream_protocol::socket channel,

@@ -738,12 +738,12 @@ TEST_F(ChannelSessionTest, AGuestThatLeavesIsNotWaitedFor) {
   EXPECT_EQ(host->cancelled, 1);
 }
 
-TEST_F(ChannelSessionTest, TheLastDoneCounts) {
+TEST_F(ChannelSessionTest, ASecondDoneIsAViolation) {
   start(open_rules(), nullptr);
   guest(write_after_handshake(encode_frame(FrameKind::kDone, R"({"ok":true,"value":1})") +
                               encode_frame(FrameKind::kDone, R"({"ok":true,"value":2})")));
-  close_guest();
-  EXPECT_EQ(end().claim->value_json, "2");
+  EXPECT_EQ(end().violation, "'done' came twice");
+  EXPECT_EQ(end().claim->value_json, "1");
 }
 
 }  // namespace

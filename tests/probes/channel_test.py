@@ -74,6 +74,10 @@ class Channel(SandboxTest):
                 self.assert_violation(self.send(frame(CALL, b'{"id":1,"tool":"x","args":[],"kwargs":{"k":' + value + b"}}")))
                 self.assert_violation(self.send(frame(DONE, b'{"ok":true,"value":' + value + b"}")))
 
+    def test_done_twice(self):
+        done = frame(DONE, b'{"ok":true,"value":1}')
+        self.assert_violation(self.send(done + done))
+
     def test_a_value_that_every_reader_takes_stays_exact(self):
         number = "9" * 308
         done = frame(DONE, b'{"ok":true,"value":[' + number.encode() + b',1e-400,{"a":1},{"a":2}]}')
